@@ -1,0 +1,99 @@
+"""Typed readers of environment variables; only `settings.py` uses them.
+
+Every reader takes the name of a variable and a default, and refuses a value it cannot use with one
+sentence that names the variable, says what is wrong with it and what would be right. An empty value
+counts as unset, because that is what `NAME=` in a shell or a compose file means.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+?(:\d{1,5})?")
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
+class Environment:
+    """The variables of one process."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value without surrounding blanks."""
+        return self._variables.get(name, "").strip() or default
+
+    def integer(self, name: str, default: int, *, least: int, most: int) -> int:
+        """A whole number within both bounds."""
+        raw = self.text(name)
+        if not raw:
+            return default
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", raw) or not least <= int(raw) <= most:
+            raise refused(name, raw, f"a whole number from {least} to {most}")
+        return int(raw)
+
+    def number(self, name: str, default: float, *, least: float, most: float) -> float:
+        """A decimal number within both bounds."""
+        raw = self.text(name)
+        if not raw:
+            return default
+        try:
+            value = float(raw)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise refused(name, raw, f"a number from {least:g} to {most:g}")
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Yes or no, in the usual spellings."""
+        raw = self.text(name).lower()
+        if not raw:
+            return default
+        if raw not in TRUE | FALSE:
+            raise refused(name, raw, "1 or 0")
+        return raw in TRUE
+
+    def choice(self, name: str, default: str, options: Sequence[str]) -> str:
+        """One of the options, as written."""
+        raw = self.text(name, default)
+        if raw not in options:
+            raise refused(name, raw, "one of " + ", ".join(options))
+        return raw
+
+    def listed(self, name: str) -> list[str]:
+        """Comma-separated values; blanks around them and empty ones are dropped."""
+        return [part for part in (raw.strip() for raw in self.text(name).split(",")) if part]
+
+    def origins(self, name: str) -> list[str]:
+        """Comma-separated origins: scheme, host and port, no path."""
+        found = self.listed(name)
+        for origin in found:
+            if not ORIGIN.fullmatch(origin):
+                raise refused(name, origin, "origins such as https://console.example.com")
+        return found
+
+    def address(self, name: str, default: str, schemes: Sequence[str]) -> str:
+        """A URL with one of the schemes; the value is not repeated: it may hold a password."""
+        raw = self.text(name, default)
+        if raw.partition("://")[0] not in schemes:
+            wanted = ", ".join(f"{scheme}://" for scheme in schemes)
+            raise ImproperlyConfigured(f"{name} must be a URL that begins with one of {wanted}.")
+        return raw
+
+    def folder(self, name: str, default: str, *, base: Path) -> Path:
+        """An absolute folder, made (readable by its owner only) when it does not exist."""
+        path = (base / Path(self.text(name, default)).expanduser()).absolute()
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as problem:
+            reason = problem.strerror or "unknown reason"
+            raise ImproperlyConfigured(f"{name}: {path} cannot be used: {reason}.") from problem
+        return path
+
+
+def refused(name: str, value: str, wanted: str) -> ImproperlyConfigured:
+    """The one sentence for a value that cannot be used."""
+    return ImproperlyConfigured(f"{name} must be {wanted}, not {value!r}.")

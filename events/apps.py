@@ -1,0 +1,16 @@
+"""The bus as a Django app; at start it reads every app's ``events.py`` and ``handlers.py``."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+
+
+class EventsConfig(AppConfig):
+    name = "events"
+    verbose_name = "Event bus"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        autodiscover_modules("events")
+        autodiscover_modules("handlers")
