@@ -1,0 +1,1 @@
+"""The domains: a Django app each, which knows of the others only what their events say."""

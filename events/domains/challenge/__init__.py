@@ -1,0 +1,1 @@
+"""Challenge: tasks a user can complete for experience."""

@@ -1,0 +1,1 @@
+"""Gamification: experience, levels, leaderboards, achievements and streaks."""

@@ -1,0 +1,1 @@
+"""Risk: limits and what happens when they are broken."""

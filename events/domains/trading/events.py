@@ -1,0 +1,214 @@
+"""What the trading domain says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from events import Money, Payload, UserId, event_type
+
+Id = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s]+$")]
+Symbol = Annotated[
+    str,
+    Field(
+        max_length=32,
+        pattern=r"^[A-Z0-9][A-Z0-9._/-]*$",
+        description="What is traded, e.g. STRK or BTC-USD.",
+    ),
+]
+Currency = Annotated[
+    str, Field(pattern=r"^[A-Z]{3,8}$", description="Code of the currency of the amounts.")
+]
+Side = Annotated[Literal["buy", "sell"], Field(description="Which way the trader went.")]
+Price = Annotated[Money, Field(gt=0, description="Price of one unit.")]
+Quantity = Annotated[Money, Field(gt=0, description="How many units.")]
+
+
+@event_type(
+    "Trading.TradeExecuted",
+    entity="user_id",
+    owner="trading",
+    aliases=("Trading.Trade.Executed",),
+    example={
+        "user_id": 123,
+        "symbol": "STRK",
+        "value": "1500.00",
+        "trade_id": "trade-8f2c1a",
+        "side": "buy",
+        "quantity": "1200",
+        "price": "1.25",
+        "currency": "USD",
+    },
+)
+class TradeExecuted(Payload):
+    """A trade of a user was executed; volume, experience and revenue come from this event alone."""
+
+    user_id: UserId
+    symbol: Symbol
+    value: Annotated[Money, Field(gt=0, description="Quantity times price.")]
+    trade_id: Annotated[Id | None, Field(description="Id given by the trading engine.")] = None
+    side: Side = "buy"
+    quantity: Quantity | None = None
+    price: Price | None = None
+    currency: Currency = "USD"
+
+
+class _Order(Payload):
+    order_id: Annotated[Id, Field(description="Id of the order.")]
+    user_id: UserId
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    price: Annotated[
+        Price | None, Field(description="Limit, or price of the fill; none for a market order.")
+    ] = None
+
+
+@event_type(
+    "Trading.Order.Placed",
+    entity="order_id",
+    owner="trading",
+    example={
+        "order_id": "order-51b7",
+        "user_id": 123,
+        "symbol": "STRK",
+        "side": "buy",
+        "quantity": "1200",
+        "price": "1.25",
+    },
+)
+class OrderPlaced(_Order):
+    """A user placed an order, which waits to be filled."""
+
+
+@event_type(
+    "Trading.Order.Filled",
+    entity="order_id",
+    owner="trading",
+    example={
+        "order_id": "order-51b7",
+        "user_id": 123,
+        "symbol": "STRK",
+        "side": "buy",
+        "quantity": "1200",
+        "price": "1.249",
+    },
+)
+class OrderFilled(_Order):
+    """An order was filled; the trade that filled it is said by TradeExecuted and counted there."""
+
+
+@event_type(
+    "Trading.Order.Cancelled",
+    entity="order_id",
+    owner="trading",
+    example={
+        "order_id": "order-51b8",
+        "user_id": 123,
+        "symbol": "ETH-USD",
+        "side": "sell",
+        "quantity": "0.5",
+        "price": "4100",
+        "reason": "cancelled by the trader",
+    },
+)
+class OrderCancelled(_Order):
+    """An order was withdrawn before it was filled."""
+
+    reason: Annotated[str | None, Field(max_length=200, description="Why, in words.")] = None
+
+
+class _Position(Payload):
+    position_id: Annotated[Id, Field(description="Id of the position.")]
+    user_id: UserId
+    symbol: Symbol
+    side: Annotated[
+        Literal["long", "short"], Field(description="Whether it gains when the price rises.")
+    ]
+    quantity: Quantity
+    price: Price
+
+
+@event_type(
+    "Trading.Position.Opened",
+    entity="position_id",
+    owner="trading",
+    example={
+        "position_id": "position-77e0",
+        "user_id": 123,
+        "symbol": "BTC-USD",
+        "side": "long",
+        "quantity": "0.25",
+        "price": "64200.50",
+    },
+)
+class PositionOpened(_Position):
+    """A user opened a position at this price."""
+
+
+@event_type(
+    "Trading.Position.Modified",
+    entity="position_id",
+    owner="trading",
+    example={
+        "position_id": "position-77e0",
+        "user_id": 123,
+        "symbol": "BTC-USD",
+        "side": "long",
+        "quantity": "0.40",
+        "price": "64350.00",
+    },
+)
+class PositionModified(_Position):
+    """A position was made larger or smaller; quantity and average price are those after it."""
+
+
+@event_type(
+    "Trading.Position.Closed",
+    entity="position_id",
+    owner="trading",
+    example={
+        "position_id": "position-77e0",
+        "user_id": 123,
+        "symbol": "BTC-USD",
+        "side": "long",
+        "quantity": "0.40",
+        "price": "65010.00",
+        "pnl": "264.00",
+    },
+)
+class PositionClosed(_Position):
+    """A position was closed at this price, with this profit or loss."""
+
+    pnl: Annotated[Money, Field(description="Profit, or loss when negative.")]
+
+
+@event_type(
+    "Trading.TradingRewardsCalculated",
+    entity="user_id",
+    owner="trading",
+    example={"user_id": 123, "trade_id": "trade-8f2c1a", "reward": "0.75", "currency": "USD"},
+)
+class TradingRewardsCalculated(Payload):
+    """A trade earned its trader a reward."""
+
+    user_id: UserId
+    reward: Annotated[Money, Field(gt=0, description="What the trader earned.")]
+    trade_id: Annotated[Id | None, Field(description="The trade, where it has an id.")] = None
+    currency: Currency = "USD"
+
+
+@event_type(
+    "Trading.ClanBattleScoreUpdated",
+    entity="battle_id",
+    owner="trading",
+    example={"battle_id": "battle-12", "clan_id": "clan-orion", "user_id": 123, "points": 15},
+)
+class ClanBattleScoreUpdated(Payload):
+    """A trader scored for a clan in a battle that is being fought."""
+
+    battle_id: Annotated[Id, Field(description="Id of the battle.")]
+    clan_id: Annotated[Id, Field(description="The clan the trader fights for.")]
+    user_id: UserId
+    points: Annotated[int, Field(ge=1, le=10**15, description="Points added to the clan's score.")]
