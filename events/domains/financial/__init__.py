@@ -1,0 +1,1 @@
+"""Financial: payments, subscriptions, the revenue ledger and compliance findings."""

@@ -1,0 +1,1 @@
+"""NFT: rewards, tokens, their owners and the marketplace."""

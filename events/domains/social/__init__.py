@@ -1,0 +1,1 @@
+"""Social: the feed, interactions, clan battles, and the influence that follows from them."""
