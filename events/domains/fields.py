@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-if TYPE_CHECKING:
-    _Field = models.DecimalField[Decimal | int | str, Decimal]
-else:
-    _Field = models.DecimalField
+Set = TypeVar("Set")
+Get = TypeVar("Get")
 
-DIGITS = 32
-"""Eight digits more than one amount may have: room for the sum of a hundred million of them."""
+if TYPE_CHECKING:
+    _DecimalField = models.DecimalField
+else:
+
+    class _DecimalField(models.DecimalField):
+        """Django's field, which only type checkers know to be generic."""
+
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
+
+DIGITS = 48
+"""Twice as many as one amount may have: room for any product of two and any sum of them."""
 
 PLACES = 8
 """Decimal places, as many as an amount may have."""
 
+_WIDE = Context(prec=DIGITS)
 
-class ExactDecimalField(_Field):
+
+class ExactDecimalField(_DecimalField[Set, Get]):
     """A sum or an amount: numeric on PostgreSQL, text on SQLite.
 
     SQLite would keep a decimal as a double, and money never passes through a float. The price is
@@ -49,6 +60,6 @@ class ExactDecimalField(_Field):
 
 def plain(value: Decimal) -> Decimal:
     """The same number with at least two decimals and no zeros after them: 5.00, 0.125."""
-    reduced = value.normalize()
-    exponent = reduced.as_tuple().exponent
-    return reduced.quantize(Decimal("0.01")) if int(exponent) > -2 else reduced
+    reduced = value.normalize(_WIDE)
+    exponent = int(reduced.as_tuple().exponent)
+    return reduced.quantize(Decimal("0.01"), context=_WIDE) if exponent > -2 else reduced
