@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from events import Payload, UserId, event_type
+from events.domains.notation import Id, Line
 
 
 @event_type(
@@ -23,11 +24,9 @@ from events import Payload, UserId, event_type
 class Completed(Payload):
     """A user completed a challenge."""
 
-    challenge_id: Annotated[
-        str, Field(min_length=1, max_length=100, description="Id of the challenge.")
-    ]
+    challenge_id: Annotated[Id, Field(description="Id of the challenge.")]
     user_id: UserId
-    name: Annotated[str, Field(min_length=1, max_length=100, description="What people read.")]
+    name: Annotated[Line, Field(max_length=100, description="What people read.")]
     reward_xp: Annotated[
         int, Field(ge=0, le=10**6, description="Experience points it is worth; may be none.")
     ]

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from events import Payload, UserId, event_type
+from events.domains.notation import Line
 
 Level = Annotated[int, Field(ge=1, le=10**9)]
-Label = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 @event_type(
@@ -51,7 +51,7 @@ class LevelUp(Payload):
     user_id: UserId
     from_level: Annotated[Level, Field(description="Level before.")]
     to_level: Annotated[Level, Field(description="Level reached.")]
-    title: Annotated[Label, Field(description="Title that goes with the level reached.")]
+    title: Annotated[Line, Field(description="Title that goes with the level reached.")]
     total_xp: Annotated[int, Field(ge=0, description="All points the user has now.")]
 
 
@@ -68,7 +68,7 @@ class AchievementUnlocked(Payload):
     achievement: Annotated[
         str, Field(pattern=r"^[a-z0-9_]{1,60}$", description="Name of the achievement.")
     ]
-    title: Annotated[Label, Field(description="What people read.")]
+    title: Annotated[Line, Field(description="What people read.")]
 
 
 @event_type(

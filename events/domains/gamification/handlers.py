@@ -124,8 +124,9 @@ def _advance(context: Context, standing: Standing, podium: Podium) -> None:
 @every(3600)
 def forget_old_boards() -> None:
     """Drop the standings of days and weeks that are long over."""
-    for board, period in periods(datetime.now(UTC) - KEEP_BOARDS).items():
-        forget(Standing.objects.filter(board=board, period__lt=period))
+    oldest = periods(datetime.now(UTC) - KEEP_BOARDS)
+    for board in ("daily", "weekly"):
+        forget(Standing.objects.filter(board=board, period__lt=oldest[board]))
 
 
 @handles(

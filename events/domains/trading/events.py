@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from events import Money, Payload, UserId, event_type
+from events.domains.notation import Currency, Id, Line
 
-Id = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s]+$")]
 Symbol = Annotated[
     str,
     Field(
@@ -16,9 +16,6 @@ Symbol = Annotated[
         pattern=r"^[A-Z0-9][A-Z0-9._/-]*$",
         description="What is traded, e.g. STRK or BTC-USD.",
     ),
-]
-Currency = Annotated[
-    str, Field(pattern=r"^[A-Z]{3,8}$", description="Code of the currency of the amounts.")
 ]
 Side = Annotated[Literal["buy", "sell"], Field(description="Which way the trader went.")]
 Price = Annotated[Money, Field(gt=0, description="Price of one unit.")]
@@ -116,7 +113,7 @@ class OrderFilled(_Order):
 class OrderCancelled(_Order):
     """An order was withdrawn before it was filled."""
 
-    reason: Annotated[str | None, Field(max_length=200, description="Why, in words.")] = None
+    reason: Annotated[Line | None, Field(description="Why, in words.")] = None
 
 
 class _Position(Payload):

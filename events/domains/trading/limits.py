@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
+from events.domains.fields import plain
+
 SINGLE_TRADE = Decimal(100_000)
 """Largest trade of a new user, in units of the trade's currency."""
 
@@ -36,7 +38,7 @@ class Breach:
 
 def worth(quantity: Decimal, price: Decimal) -> Decimal:
     """Quantity times price to the eighth decimal, however large."""
-    return _WIDE.multiply(quantity, price).quantize(Decimal("1E-8"), context=_WIDE)
+    return plain(_WIDE.multiply(quantity, price).quantize(Decimal("1E-8"), context=_WIDE))
 
 
 def crossed(limit: str, before: Decimal, after: Decimal, maximum: Decimal) -> Breach | None:
