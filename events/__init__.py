@@ -1,0 +1,89 @@
+"""Everything a domain needs to say and to hear events.
+
+    say      publish, Event
+    declare  event_type, Payload, Money, UserId, PERSONAL, SECRET
+    hear     handles, Says, Context, every
+    outcome  Retry, Reject
+    store    remember
+    errors   AstraError, InvalidEvent, UnknownType, Problem
+
+Names are resolved when first used (PEP 562), so that importing this package costs nothing and
+works before Django is set up. What is declared can be listed: ``events.registry.registry.all()``
+and ``events.groups.groups()``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from events.bus import PublishResult, publish
+    from events.envelope import Event
+    from events.errors import (
+        AstraError,
+        BusUnavailable,
+        InvalidEvent,
+        Problem,
+        Reject,
+        Retry,
+        UnknownType,
+    )
+    from events.execution import Context
+    from events.groups import Says, every, handles
+    from events.registry import PERSONAL, SECRET, Money, Payload, UserId, event_type
+    from events.store import remember
+
+_HOME = {
+    "PublishResult": "bus",
+    "publish": "bus",
+    "Event": "envelope",
+    "AstraError": "errors",
+    "BusUnavailable": "errors",
+    "InvalidEvent": "errors",
+    "Problem": "errors",
+    "Reject": "errors",
+    "Retry": "errors",
+    "UnknownType": "errors",
+    "Context": "execution",
+    "Says": "groups",
+    "every": "groups",
+    "handles": "groups",
+    "PERSONAL": "registry",
+    "SECRET": "registry",
+    "Money": "registry",
+    "Payload": "registry",
+    "UserId": "registry",
+    "event_type": "registry",
+    "remember": "store",
+}
+
+__all__ = [
+    "PERSONAL",
+    "SECRET",
+    "AstraError",
+    "BusUnavailable",
+    "Context",
+    "Event",
+    "InvalidEvent",
+    "Money",
+    "Payload",
+    "Problem",
+    "PublishResult",
+    "Reject",
+    "Retry",
+    "Says",
+    "UnknownType",
+    "UserId",
+    "event_type",
+    "every",
+    "handles",
+    "publish",
+    "remember",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'events' has no attribute {name!r}")
+    return getattr(import_module(f"events.{_HOME[name]}"), name)

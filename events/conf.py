@@ -1,0 +1,72 @@
+"""The settings of the bus: one frozen object, units in the names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Literal
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+from events.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class BusSettings:
+    """What ``settings.ASTRA`` may say; every field has a default."""
+
+    transport: Literal["redis", "memory"] = "redis"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    version: str = "0"
+    """Code version: part of `producer` and of every dead letter."""
+    lease_s: float = 30.0
+    """How long an entry stays with a worker that no longer renews it."""
+    block_ms: int = 2_000
+    """Longest wait of one read; also bounds how long a stop takes to be noticed."""
+    batch_size: int = 100
+    """Most entries a group takes in one read."""
+    batch_budget_ms: float = 20.0
+    """Longest transaction on SQLite, whose one write lock all groups share."""
+    append_batch: int = 200
+    """Most events in one append call."""
+    seen_window_s: int = 600
+    """How long the bus remembers an event id, to append a repeated one only once."""
+    seen_limit: int = 100_000
+    """Most ids remembered per stream."""
+    retry_cap_s: float = 300.0
+    """Longest wait between two attempts."""
+    poison_starts: int = 3
+    """An entry whose handling was started this often and never ended kills workers."""
+    max_depth: int = 32
+    """Longest path from a root event; beyond it a chain is taken for a loop."""
+    heartbeat_s: float = 5.0
+    presence_s: float = 30.0
+    """A worker not heard of for this long is gone."""
+    relay_every_s: float = 0.2
+    retention_days: int = 30
+    """How long stored events and inbox marks are kept; 0 keeps them."""
+    faults: str = ""
+    """Faults to inject into synthetic events, e.g. ``reject:0.002,retry:0.01``."""
+    webhook_url: str = ""
+
+
+@cache
+def bus_settings() -> BusSettings:
+    """Read ``settings.ASTRA``; raises ConfigurationError naming a key that is not known."""
+    given: dict[str, object] = dict(getattr(settings, "ASTRA", {}))
+    known = {field.name for field in fields(BusSettings)}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ConfigurationError(
+            f"ASTRA[{unknown[0]!r}] is not a setting of the bus; known are {', '.join(sorted(known))}"
+        )
+    return BusSettings(**given)  # type: ignore[arg-type]
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "ASTRA":
+        bus_settings.cache_clear()
+
+
+setting_changed.connect(_forget)

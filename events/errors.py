@@ -1,0 +1,69 @@
+"""Every error of the bus, by who must act on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with an event: `field` is a dotted path such as ``data.value``."""
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}"
+
+
+class AstraError(Exception):
+    """Base of every error raised by this package."""
+
+
+class ConfigurationError(AstraError):
+    """The one who runs it must act: a setting, a declaration or the server's policy is wrong."""
+
+
+class InvalidEvent(AstraError):
+    """The producer must act: the event breaks the rules in `problems`."""
+
+    def __init__(self, event_type: str, problems: tuple[Problem, ...]) -> None:
+        self.event_type = event_type
+        self.problems = problems
+        super().__init__(f"{event_type}: " + "; ".join(str(problem) for problem in problems))
+
+
+class UnknownType(InvalidEvent):
+    """The producer must act: no such event type is registered."""
+
+    def __init__(self, event_type: str, hint: str = "") -> None:
+        reason = f"{event_type!r} is not a registered event type{hint}"
+        super().__init__(event_type, (Problem("event_type", reason),))
+
+
+class BusUnavailable(AstraError):
+    """Nobody must act at once: the bus server does not answer; what is in SQL waits."""
+
+
+class Refused(AstraError):
+    """The operator must act: the operation is not allowed, for the reason given."""
+
+
+class Retry(AstraError):
+    """Raised by a handler: a transient trouble, try this event again later.
+
+    `delay_s` overrides the handler's own backoff for this attempt.
+    """
+
+    def __init__(self, reason: str = "asked for a retry", *, delay_s: float | None = None) -> None:
+        self.reason = reason
+        self.delay_s = delay_s
+        super().__init__(reason)
+
+
+class Reject(AstraError):
+    """Raised by a handler: this event can never be handled; set it aside as a dead letter."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)

@@ -1,0 +1,52 @@
+"""Every Redis key of the bus: what it holds, who writes it, when it expires.
+
+What belongs to a stream carries the whole stream name as hash tag, so that it lives in the
+stream's own cluster slot and one script may touch both.
+"""
+
+from __future__ import annotations
+
+PREFIX = "astra"
+
+
+def retry_stream(stream: str, group: str) -> str:
+    """Stream of entries that only `group` reads again. Written by promotion and redelivery;
+    trimmed once handled."""
+    return f"{{{stream}}}:retry:{group}"
+
+
+def due(stream: str, group: str) -> str:
+    """Sorted set: event id -> time (ms) at which its retry is due. Written by settle, emptied by
+    promotion."""
+    return f"{{{stream}}}:due:{group}"
+
+
+def bodies(stream: str, group: str) -> str:
+    """Hash: event id -> packed retry. Written and emptied together with `due`."""
+    return f"{{{stream}}}:body:{group}"
+
+
+def sweep_cursor(stream: str, group: str) -> str:
+    """String: where the last reclaim sweep of this stream and group stopped. Never expires."""
+    return f"{{{stream}}}:sweep:{group}"
+
+
+def seen(stream: str) -> str:
+    """Sorted set: event id -> time (ms) of its append. Written by append, bounded by time and
+    number there."""
+    return f"{{{stream}}}:seen"
+
+
+def lease(name: str) -> str:
+    """String: token of the process that does the periodic work `name`. Expires with the lease."""
+    return f"{PREFIX}:lease:{name}"
+
+
+def worker(name: str) -> str:
+    """String: JSON of one live process. Written by its heartbeat, expires when it stops beating."""
+    return f"{PREFIX}:worker:{name}"
+
+
+def workers() -> str:
+    """Sorted set: process name -> time (s) at which it is taken for gone. Written by heartbeats."""
+    return f"{PREFIX}:workers"

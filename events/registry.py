@@ -1,0 +1,217 @@
+"""Event types and their payload models, versions, aliases and streams."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from events.envelope import domain_of, stream_name
+from events.errors import ConfigurationError, UnknownType
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """Mark of a payload field that must not be shown to everybody."""
+
+    kind: str
+
+
+PERSONAL = Privacy("personal")
+SECRET = Privacy("secret")
+
+
+def _no_float(value: Any) -> Any:
+    """Money as a float has already lost its cents when it arrives here."""
+    if isinstance(value, float):
+        raise ValueError('send money as a string such as "1500.00", a float cannot hold it')
+    return value
+
+
+Money = Annotated[Decimal, BeforeValidator(_no_float), Field(max_digits=24, decimal_places=8)]
+"""An exact amount; a string on the wire. Floats are refused."""
+
+UserId = Annotated[int, Field(ge=1, le=2**63 - 1, description="Id of the user.")]
+
+
+class Payload(BaseModel):
+    """Base of every payload model: immutable, and a field nobody declared is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One version of one event type, as registered."""
+
+    name: str
+    version: int
+    title: str
+    description: str
+    owner: str
+    entity_field: str
+    aliases: tuple[str, ...]
+    example: Mapping[str, Any]
+    retention_days: int
+    since: str
+    payload: type[Payload]
+
+    @property
+    def domain(self) -> str:
+        """``trading`` for ``Trading.TradeExecuted``."""
+        return domain_of(self.name)
+
+    @property
+    def stream(self) -> str:
+        """``astra.trading.tradeexecuted.v1``."""
+        return stream_name(self.name, self.version)
+
+    @property
+    def entity_label(self) -> str:
+        """What the entity is: ``user`` where the entity field is ``user_id``."""
+        return self.entity_field.removesuffix("_id")
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """Fields that say something about a person."""
+        return self._marked(PERSONAL)
+
+    @property
+    def secret(self) -> tuple[str, ...]:
+        """Fields nobody may see without a reason."""
+        return self._marked(SECRET)
+
+    def _marked(self, mark: Privacy) -> tuple[str, ...]:
+        fields = self.payload.model_fields.items()
+        return tuple(name for name, field in fields if mark in field.metadata)
+
+
+class DomainEventRegistry:
+    """The catalogue of event types; a name, an alias and a name with ``.vN`` find one entry."""
+
+    def __init__(self) -> None:
+        self._types: dict[tuple[str, int], EventType] = {}
+        self._names: dict[str, str] = {}
+        self._latest: dict[str, int] = {}
+        self._streams: dict[str, EventType] = {}
+
+    def register(self, entry: EventType) -> None:
+        """Add an entry. Raises ConfigurationError when its name, alias or stream is taken."""
+        key = (entry.name, entry.version)
+        taken = self._types.get(key) or self._streams.get(entry.stream)
+        if taken is not None and taken.payload is not entry.payload:
+            raise ConfigurationError(
+                f"{entry.name} v{entry.version} is declared twice: by {taken.payload.__module__} "
+                f"and by {entry.payload.__module__}"
+            )
+        for spelling in (entry.name, *entry.aliases):
+            if self._names.setdefault(spelling, entry.name) != entry.name:
+                raise ConfigurationError(
+                    f"{spelling!r} already means {self._names[spelling]}, not {entry.name}"
+                )
+        self._types[key] = entry
+        self._streams[entry.stream] = entry
+        self._latest[entry.name] = max(entry.version, self._latest.get(entry.name, 0))
+
+    def resolve(self, name: str, version: int | None = None) -> EventType:
+        """Find the entry of a name, alias or ``Name.vN``; the newest version unless one is given.
+
+        Raises UnknownType with the nearest names.
+        """
+        plain, suffix = _split_version(name)
+        canonical = self._names.get(plain)
+        if canonical is None:
+            raise UnknownType(name, self._hint(plain))
+        wanted = version or suffix or self._latest[canonical]
+        entry = self._types.get((canonical, wanted))
+        if entry is None:
+            raise UnknownType(f"{canonical}.v{wanted}", self._hint(canonical))
+        return entry
+
+    def by_stream(self, stream: str) -> EventType | None:
+        """The entry whose events travel on `stream`, or None."""
+        return self._streams.get(stream)
+
+    def all(self) -> tuple[EventType, ...]:
+        """Every entry, by name and version."""
+        return tuple(self._types[key] for key in sorted(self._types))
+
+    def _hint(self, name: str) -> str:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, list(self._names), n=3, cutoff=0.6)
+        return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+P = TypeVar("P", bound=Payload)
+
+registry = DomainEventRegistry()
+"""What the installed apps' ``events.py`` modules have registered."""
+
+
+def event_type(
+    name: str,
+    *,
+    entity: str,
+    owner: str,
+    example: Mapping[str, Any],
+    version: int = 1,
+    aliases: Sequence[str] = (),
+    retention_days: int = 30,
+    since: str = "0.1",
+) -> Callable[[type[P]], type[P]]:
+    """Register the payload model it decorates as an event type.
+
+    `entity` is the payload field that becomes the entity id; the model's docstring is the
+    description; `example` must validate. Raises ConfigurationError at import otherwise.
+    """
+
+    def register(model: type[P]) -> type[P]:
+        entry = EventType(
+            name=name,
+            version=version,
+            title=_title(name),
+            description=(model.__doc__ or "").strip().partition("\n")[0],
+            owner=owner,
+            entity_field=entity,
+            aliases=tuple(aliases),
+            example=dict(example),
+            retention_days=retention_days,
+            since=since,
+            payload=model,
+        )
+        _check(entry)
+        registry.register(entry)
+        return model
+
+    return register
+
+
+def _check(entry: EventType) -> None:
+    if not re.fullmatch(r"[A-Z][A-Za-z]*(\.[A-Z][A-Za-z]*){1,2}", entry.name):
+        raise ConfigurationError(
+            f"{entry.name!r} is not an event type name: write Domain.Event or Domain.Entity.Action"
+        )
+    if entry.entity_field not in entry.payload.model_fields:
+        raise ConfigurationError(
+            f"{entry.name}: its entity field {entry.entity_field!r} is not a field of the payload"
+        )
+    try:
+        entry.payload.model_validate(entry.example)
+    except ValueError as error:
+        raise ConfigurationError(f"{entry.name}: its example does not validate: {error}") from error
+
+
+def _split_version(name: str) -> tuple[str, int | None]:
+    match = re.fullmatch(r"(.+)\.v(\d{1,6})", name)
+    return (match[1], int(match[2])) if match else (name, None)
+
+
+def _title(name: str) -> str:
+    """``Trading.TradeExecuted`` -> ``Trade executed``; ``Risk.Limit.Breached`` -> ``Limit breached``."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+", name.partition(".")[2])
+    return " ".join([words[0], *(w if w.isupper() else w.lower() for w in words[1:])])

@@ -1,0 +1,150 @@
+"""What is checked at the border: the envelope by its model, the payload by its type's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from events.conf import bus_settings
+from events.envelope import Event, new_event_id, now
+from events.errors import InvalidEvent, Problem, UnknownType
+from events.registry import EventType, Payload, registry
+
+MAX_EVENT_BYTES = 256 * 1024
+"""Largest envelope on the wire (design: 256 KiB an event)."""
+
+MAX_DEPTH = 32
+"""Deepest nesting of `metadata`; deeper JSON is an attack or a mistake."""
+
+Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class EventValidationModel(BaseModel):
+    """An envelope as it comes from outside: what is absent is filled in, what is odd is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    event_type: Label
+    event_version: Annotated[int, Field(ge=1, le=999_999)] | None = None
+    data: dict[str, Any]
+    event_id: UUID | None = None
+    occurred_at: AwareDatetime | None = None
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+    producer: Label | None = None
+    domain: str | None = None
+    entity_id: Label | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+def validated(raw: Mapping[str, Any]) -> Event:
+    """Make an event of a raw envelope, or raise InvalidEvent with every problem found.
+
+    Aliases become the canonical name, decimals and dates become strings, the entity id is read
+    from the payload, a missing id, time, correlation, producer is filled in.
+    """
+    given = _envelope(raw)
+    entry = registry.resolve(given.event_type, given.event_version)
+    payload = _payload(entry, given.data)
+    entity_id = given.entity_id or str(getattr(payload, entry.entity_field))
+    problems = [*_domain_problems(given, entry), *_entity_problems(entry, entity_id)]
+    problems += _metadata_problems(given.metadata)
+    if problems:
+        raise InvalidEvent(entry.name, tuple(problems))
+    event_id = given.event_id or new_event_id()
+    return Event(
+        event_id=event_id,
+        event_type=entry.name,
+        event_version=entry.version,
+        occurred_at=given.occurred_at or now(),
+        correlation_id=given.correlation_id or event_id,
+        causation_id=given.causation_id,
+        producer=given.producer or f"{entry.domain}@{bus_settings().version}",
+        domain=entry.domain,
+        entity_id=entity_id,
+        data=payload.model_dump(mode="json", exclude_none=True),
+        metadata=given.metadata,
+    )
+
+
+def payload_of(event: Event) -> Payload:
+    """The event's payload as an instance of its registered model; InvalidEvent if it is not."""
+    return _payload(registry.resolve(event.event_type, event.event_version), event.data)
+
+
+def encoded(event: Event) -> bytes:
+    """The event as it travels; InvalidEvent when it is larger than MAX_EVENT_BYTES."""
+    body = event.to_json()
+    if len(body) > MAX_EVENT_BYTES:
+        reason = f"the event has {len(body):,} bytes, at most {MAX_EVENT_BYTES:,} are carried"
+        raise InvalidEvent(event.event_type, (Problem("data", reason),))
+    return body
+
+
+def _envelope(raw: Mapping[str, Any]) -> EventValidationModel:
+    try:
+        return EventValidationModel.model_validate(raw)
+    except ValidationError as error:
+        label = raw.get("event_type") if isinstance(raw, Mapping) else None
+        raise InvalidEvent(str(label or "event"), _problems(error)) from None
+
+
+def _payload(entry: EventType, data: Mapping[str, Any]) -> Payload:
+    try:
+        return entry.payload.model_validate(data)
+    except ValidationError as error:
+        raise InvalidEvent(entry.name, _problems(error, "data")) from None
+
+
+def _problems(error: ValidationError, *prefix: str) -> tuple[Problem, ...]:
+    return tuple(
+        Problem(
+            ".".join([*prefix, *(str(part) for part in problem["loc"])]) or "event",
+            problem["msg"].removeprefix("Value error, "),
+        )
+        for problem in error.errors(include_url=False, include_input=False)
+    )
+
+
+def _domain_problems(given: EventValidationModel, entry: EventType) -> list[Problem]:
+    if given.domain is None or given.domain == entry.domain:
+        return []
+    return [Problem("domain", f"is {given.domain!r}, but {entry.name} belongs to {entry.domain!r}")]
+
+
+def _entity_problems(entry: EventType, entity_id: str) -> list[Problem]:
+    if 0 < len(entity_id) <= 200 and entity_id.isprintable():
+        return []
+    reason = "becomes the entity id: 1 to 200 printable characters"
+    return [Problem(f"data.{entry.entity_field}", reason)]
+
+
+def _metadata_problems(metadata: dict[str, Any]) -> list[Problem]:
+    if _depth(metadata) > MAX_DEPTH:
+        return [Problem("metadata", f"is nested more than {MAX_DEPTH} deep")]
+    try:
+        msgspec.json.encode(metadata)
+    except (TypeError, ValueError, OverflowError) as error:
+        return [Problem("metadata", f"cannot be written as JSON: {error}")]
+    return []
+
+
+def _depth(value: Any) -> int:
+    """Nesting of dicts and lists, without recursion, no deeper than MAX_DEPTH + 1 looked at."""
+    level, depth = [value], 0
+    while level and depth <= MAX_DEPTH:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below += item.values()
+            elif isinstance(item, list):
+                below += item
+        level, depth = below, depth + 1
+    return depth
+
+
+__all__ = ["UnknownType", "encoded", "payload_of", "validated"]
