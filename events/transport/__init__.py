@@ -1,0 +1,39 @@
+"""The bus this process is connected to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from events.conf import bus_settings
+from events.transport.base import Transport
+
+_override: list[Transport] = []
+
+
+def current() -> Transport:
+    """The transport the settings name; opened once per process, connects when first used."""
+    return _override[-1] if _override else _opened()
+
+
+@contextmanager
+def using(transport: Transport) -> Iterator[Transport]:
+    """Use another transport for a while: for tests and tools."""
+    _override.append(transport)
+    try:
+        yield transport
+    finally:
+        _override.remove(transport)
+
+
+@cache
+def _opened() -> Transport:
+    settings = bus_settings()
+    if settings.transport == "memory":
+        from events.transport.memory import open_transport as open_memory
+
+        return open_memory(settings)
+    from events.transport.redis import open_transport as open_redis
+
+    return open_redis(settings)

@@ -1,0 +1,314 @@
+"""What a bus must be able to do: three small contracts and a read side.
+
+Implemented by `redis.py` (Redis or Valkey) and `memory.py` (tests, or no server at all); one
+contract suite runs against both. Times are Unix seconds unless a name says otherwise.
+Every method raises BusUnavailable when the server cannot be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+RELEASED = "_released"
+"""Consumer that holds entries handed back by a stopping worker until another takes them."""
+
+RELEASED_IDLE_MS = 86_400_000
+"""Idle time given to a handed-back entry, so that the next sweep takes it at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt, carried along with the retry."""
+
+    at: str
+    """ISO 8601, UTC."""
+    error: str
+    message: str
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """One event to be put on a stream."""
+
+    stream: str
+    event_id: UUID
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where an event went; `entry_id` is None for a duplicate, which was not appended."""
+
+    event_id: UUID
+    entry_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An entry given to a consumer."""
+
+    stream: str
+    """The event's own stream, also when it came by the retry stream."""
+    entry_id: str
+    event_id: str
+    """As written by the one who appended it; may be anything when they did not keep to the form."""
+    body: bytes
+    retry: bool = False
+    """It came by the group's retry stream."""
+    redelivered: bool = False
+    """An operator asked for it."""
+    failures: tuple[Failure, ...] = ()
+    starts: int = 1
+    """How often its handling was begun, this time included."""
+
+    @property
+    def attempt(self) -> int:
+        """Number of this attempt; 1 is the first."""
+        return len(self.failures) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """Settle: done with this entry, whatever came of it."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLater:
+    """Settle: done with this entry, run it again at `due_at`."""
+
+    delivery: Delivery
+    due_at: float
+    failures: tuple[Failure, ...]
+
+
+Settlement = Handled | RetryLater
+
+
+@dataclass(frozen=True, slots=True)
+class Redelivery:
+    """An event for one group's eyes only."""
+
+    stream: str
+    event_id: str
+    body: bytes
+
+
+Start = Literal["beginning", "now"]
+
+
+class Streams(Protocol):
+    """The entries of the bus and who reads them."""
+
+    def append(self, batch: Sequence[Append]) -> list[Appended]:
+        """Put events on their streams, in order per stream; ids seen lately are not put again."""
+
+    def ensure_group(self, stream: str, group: str, start: Start = "beginning") -> bool:
+        """Create stream, retry stream and group where absent; True when the group is new."""
+
+    def read(
+        self, group: str, consumer: str, streams: Sequence[str], count: int, block_ms: int
+    ) -> list[Delivery]:
+        """New entries for this consumer, at most `count` per stream; retries included.
+
+        Waits up to `block_ms` when there are none. Raises GroupMissing when stream or group is
+        gone.
+        """
+
+    def settle(self, group: str, settlements: Sequence[Settlement]) -> list[bool]:
+        """Acknowledge, and schedule what is to be retried; False: another had settled it."""
+
+    def promote(self, stream: str, group: str, now: float, limit: int = 100) -> int:
+        """Move retries that are due to the group's retry stream; returns how many."""
+
+    def redeliver(self, group: str, batch: Sequence[Redelivery]) -> None:
+        """Put events on the group's own retry stream, as an operator asked."""
+
+    def reclaim(
+        self, stream: str, group: str, consumer: str, min_idle_s: float, count: int = 100
+    ) -> list[Delivery]:
+        """Take over entries idle for `min_idle_s`, going on where the last sweep stopped.
+
+        `starts` of what comes back is not raised: `begin` does that.
+        """
+
+    def begin(self, group: str, consumer: str, delivery: Delivery) -> Delivery | None:
+        """Count one start of a reclaimed entry; None when it is no longer ours."""
+
+    def renew(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> None:
+        """Make entries that are still ours young again."""
+
+    def release(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> None:
+        """Hand entries that were not begun back, so that another takes them at once."""
+
+    def remove_consumer(self, stream: str, group: str, consumer: str) -> bool:
+        """Remove a consumer that holds nothing; False when it still holds entries."""
+
+    def trim(self, stream: str, before_ms: int) -> int:
+        """Drop entries older than `before_ms` that every group has finished; returns how many."""
+
+
+class Leases(Protocol):
+    """Who does the periodic work."""
+
+    def acquire(self, name: str, token: str, ttl_s: float) -> bool:
+        """Take or renew a lease; False when another holds it."""
+
+    def drop(self, name: str, token: str) -> None:
+        """Give a lease back, if it is still ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A process as its last heartbeat described it."""
+
+    name: str
+    kind: str
+    """worker, scheduler, web or simulator."""
+    host: str
+    pid: int
+    version: str
+    started_at: datetime
+    beat_at: datetime
+    groups: tuple[str, ...] = ()
+    in_flight: int = 0
+    handled: int = 0
+    retried: int = 0
+    dead: int = 0
+    rate_per_s: float = 0.0
+    faults: str = ""
+    draining: bool = False
+
+
+class Presence(Protocol):
+    """Which processes are alive."""
+
+    def beat(self, worker: WorkerInfo, ttl_s: float) -> None:
+        """Say that a process is alive."""
+
+    def leave(self, name: str) -> None:
+        """Say that a process has ended by its own will."""
+
+    def alive(self) -> tuple[WorkerInfo, ...]:
+        """Every process heard of lately, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """The bus server as it describes itself; `max_memory_bytes` 0 means no limit."""
+
+    name: str
+    version: str
+    used_memory_bytes: int
+    max_memory_bytes: int
+    uptime_s: int
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamGroup:
+    """One group on one stream; `entries_read` and `lag` are None where the server cannot tell."""
+
+    name: str
+    consumers: int
+    pending: int
+    last_delivered_id: str
+    entries_read: int | None
+    lag: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream; ids are ``ms-seq``, empty ids mean that it holds nothing."""
+
+    name: str
+    length: int
+    first_id: str
+    last_id: str
+    entries_added: int
+    groups: tuple[StreamGroup, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryInfo:
+    """What waits in one group's retries of one stream."""
+
+    waiting: int = 0
+    next_due_at: datetime | None = None
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryState:
+    """One event that waits for its next attempt."""
+
+    due_at: datetime
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TailEntry:
+    """An entry as somebody who only looks sees it."""
+
+    stream: str
+    entry_id: str
+    event_id: str
+    body: bytes
+
+
+class Inspector(Protocol):
+    """The read side: looking changes nothing. Each method is one round trip."""
+
+    def server(self) -> ServerInfo:
+        """Version, memory and policy of the server."""
+
+    def streams(self, names: Sequence[str]) -> dict[str, StreamInfo]:
+        """Streams and the groups on them; a stream that does not exist is absent."""
+
+    def next_undelivered(
+        self, positions: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], str | None]:
+        """For each (stream, last delivered id): the id of the first entry after it, or None."""
+
+    def retries(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RetryInfo]:
+        """For each (stream, group): what waits for a retry."""
+
+    def retry_states(
+        self, stream: str, event_id: UUID, groups: Sequence[str]
+    ) -> dict[str, RetryState]:
+        """By group: the retry this event waits for; groups where it waits for none are absent."""
+
+    def tail(self, positions: Mapping[str, str], count: int, block_ms: int) -> list[TailEntry]:
+        """Entries after the given ids, at most `count` per stream, waiting up to `block_ms`."""
+
+    def last_ids(self, names: Sequence[str]) -> dict[str, str]:
+        """Id of the newest entry of each stream, ``0-0`` where there is none."""
+
+    def workers(self) -> tuple[WorkerInfo, ...]:
+        """Every process heard of lately."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """A bus: its three contracts and its read side."""
+
+    streams: Streams
+    leases: Leases
+    presence: Presence
+    inspector: Inspector
+    name: str = field(default="")
+
+
+class GroupMissing(Exception):
+    """A stream or group that was set up is gone (flush, eviction, failover)."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail

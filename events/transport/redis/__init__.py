@@ -1,0 +1,25 @@
+"""The bus on Redis >= 7.0 or Valkey >= 7.2. The only package that knows the client library."""
+
+from __future__ import annotations
+
+from events.conf import BusSettings
+from events.transport.base import Transport
+from events.transport.redis.connection import Scripts, connect
+from events.transport.redis.inspector import RedisInspector
+from events.transport.redis.presence import RedisLeases, RedisPresence
+from events.transport.redis.streams import RedisStreams
+
+
+def open_transport(settings: BusSettings) -> Transport:
+    """A transport on ``settings.redis_url``; connects when first used."""
+    commands = connect(settings.redis_url)
+    readers = connect(settings.redis_url, longest_block_s=max(settings.block_ms, 5_000) / 1_000)
+    scripts = Scripts(commands)
+    presence = RedisPresence(commands)
+    return Transport(
+        streams=RedisStreams(commands, readers, scripts, settings),
+        leases=RedisLeases(scripts),
+        presence=presence,
+        inspector=RedisInspector(commands, readers, presence),
+        name="redis",
+    )

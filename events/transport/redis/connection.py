@@ -1,0 +1,123 @@
+"""Connections to the bus server, its scripts, and its errors in our words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from events.errors import BusUnavailable
+from events.transport.base import GroupMissing
+
+CONNECT_TIMEOUT_S = 2.0
+COMMAND_TIMEOUT_S = 5.0
+BLOCK_MARGIN_S = 10.0
+"""How much longer than its block a blocking read may take: redis-py would otherwise time out."""
+
+RAW_COMMANDS = ("XREADGROUP", "XREAD", "XRANGE", "XINFO STREAM", "XINFO GROUPS", "XPENDING")
+"""Commands whose replies we read as the server sends them."""
+
+Call = tuple[str, Sequence[str], Sequence[Any]]
+"""A script's name, its keys and its arguments."""
+
+
+def connect(url: str, *, longest_block_s: float = 0.0) -> redis.Redis:
+    """A client whose commands are sent once and only once.
+
+    redis-py would re-send a command whose reply was lost, and so append an event twice
+    (redis-py#3554): its retries are off. RESP2, bytes in and out.
+    """
+    client = redis.Redis.from_url(
+        url,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=longest_block_s + BLOCK_MARGIN_S if longest_block_s else COMMAND_TIMEOUT_S,
+        health_check_interval=0,
+    )
+    for command in RAW_COMMANDS:
+        client.set_response_callback(command, _as_sent)
+    return client
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Translate the client's errors: BusUnavailable, GroupMissing, or the error itself."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+        raise BusUnavailable(f"the bus server does not answer: {error}") from error
+    except redis.ResponseError as error:
+        raise translated(error) from error
+
+
+def translated(error: Exception) -> Exception:
+    """An error reply of the server in our words."""
+    text = str(error)
+    if text.startswith(("NOGROUP", "UNBLOCKED")):
+        return GroupMissing(text)
+    if text.startswith(("OOM", "READONLY", "LOADING", "MISCONF", "CLUSTERDOWN", "MASTERDOWN")):
+        return BusUnavailable(f"the bus server refuses: {text}")
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+        return BusUnavailable(f"the bus server does not answer: {error}")
+    return error
+
+
+class Scripts:
+    """The Lua scripts beside this module, called by their hash, sent when the server lacks them."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        folder = resources.files("events.transport.redis") / "scripts"
+        self._source = {
+            path.name.removesuffix(".lua"): path.read_text() for path in folder.iterdir()
+        }
+        self._hash = {
+            name: hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+            for name, source in self._source.items()
+        }
+
+    def call(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run one script."""
+        with reaching():
+            try:
+                return self._client.evalsha(self._hash[name], len(keys), *keys, *args)
+            except redis.exceptions.NoScriptError:
+                return self._client.eval(self._source[name], len(keys), *keys, *args)
+
+    def call_all(self, calls: Sequence[Call]) -> list[Any]:
+        """Run several scripts in one round trip; the first error is raised after all have run."""
+        if len(calls) == 1:
+            return [self.call(*calls[0])]
+        with reaching():
+            replies = pipelined(self._client, [self._by_hash(call) for call in calls])
+            for index, reply in enumerate(replies):
+                if isinstance(reply, redis.exceptions.NoScriptError):
+                    replies[index] = self.call(*calls[index])
+                elif isinstance(reply, Exception):
+                    raise reply
+        return replies
+
+    def _by_hash(self, call: Call) -> Callable[[Any], Any]:
+        name, keys, args = call
+        return lambda pipe: pipe.evalsha(self._hash[name], len(keys), *keys, *args)
+
+
+def pipelined(client: redis.Redis, commands: Sequence[Callable[[Any], Any]]) -> list[Any]:
+    """Send commands together; an error reply stands in its command's place."""
+    pipe = client.pipeline(transaction=False)
+    for command in commands:
+        command(pipe)
+    replies: list[Any] = pipe.execute(raise_on_error=False)
+    return replies
+
+
+def _as_sent(reply: Any, **_: Any) -> Any:
+    return reply

@@ -1,0 +1,202 @@
+"""The read side of the bus: pipelined looks that change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import redis
+
+from events import keys
+from events.transport.base import (
+    RetryInfo,
+    RetryState,
+    ServerInfo,
+    StreamGroup,
+    StreamInfo,
+    TailEntry,
+    WorkerInfo,
+)
+from events.transport.redis.connection import pipelined, reaching, translated
+from events.transport.redis.presence import RedisPresence
+from events.transport.redis.streams import unpack_retry
+
+Command = Callable[[Any], Any]
+
+
+class RedisInspector:
+    """Looks at a Redis or Valkey server."""
+
+    def __init__(
+        self, commands: redis.Redis, readers: redis.Redis, presence: RedisPresence
+    ) -> None:
+        self._commands = commands
+        self._readers = readers
+        self._presence = presence
+
+    def server(self) -> ServerInfo:
+        with reaching():
+            info: Mapping[str, Any] = self._commands.info()
+        valkey = info.get("valkey_version")
+        return ServerInfo(
+            name="Valkey" if valkey else "Redis",
+            version=str(valkey or info.get("redis_version", "")),
+            used_memory_bytes=int(info.get("used_memory", 0)),
+            max_memory_bytes=int(info.get("maxmemory", 0)),
+            uptime_s=int(info.get("uptime_in_seconds", 0)),
+            policy=str(info.get("maxmemory_policy", "")),
+        )
+
+    def streams(self, names: Sequence[str]) -> dict[str, StreamInfo]:
+        commands: list[Command] = []
+        for name in names:
+            commands.append(_command("XINFO STREAM", name))
+            commands.append(_command("XINFO GROUPS", name))
+        replies = self._looked(commands, missing="no such key")
+        found = zip(names, replies[::2], replies[1::2], strict=True)
+        return {name: _stream(name, info, groups) for name, info, groups in found if info}
+
+    def next_undelivered(
+        self, positions: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], str | None]:
+        replies = self._looked(
+            [_command("XRANGE", stream, f"({at}", "+", "COUNT", 1) for stream, at in positions]
+        )
+        return {
+            position: reply[0][0].decode() if reply else None
+            for position, reply in zip(positions, replies, strict=True)
+        }
+
+    def retries(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RetryInfo]:
+        commands: list[Command] = []
+        for stream, group in pairs:
+            retry, due = keys.retry_stream(stream, group), keys.due(stream, group)
+            commands += [
+                _command("ZCARD", due),
+                _command("ZRANGE", due, 0, 0, "WITHSCORES"),
+                _command("XLEN", retry),
+                _command("XPENDING", retry, group),
+            ]
+        replies = self._looked(commands, missing="NOGROUP")
+        return {
+            pair: _retries(*replies[index * 4 : index * 4 + 4]) for index, pair in enumerate(pairs)
+        }
+
+    def retry_states(
+        self, stream: str, event_id: UUID, groups: Sequence[str]
+    ) -> dict[str, RetryState]:
+        commands: list[Command] = []
+        for group in groups:
+            commands.append(_command("ZSCORE", keys.due(stream, group), str(event_id)))
+            commands.append(_command("HGET", keys.bodies(stream, group), str(event_id)))
+        replies = self._looked(commands)
+        found = zip(groups, replies[::2], replies[1::2], strict=True)
+        return {
+            group: _retry_state(score, packed)
+            for group, score, packed in found
+            if score is not None and packed is not None
+        }
+
+    def tail(self, positions: Mapping[str, str], count: int, block_ms: int) -> list[TailEntry]:
+        with reaching():
+            reply = self._readers.execute_command(
+                "XREAD", "COUNT", count, "BLOCK", block_ms,
+                "STREAMS", *positions.keys(), *positions.values(),
+            )  # fmt: skip
+        return [
+            _tail_entry(name.decode(), entry_id, fields)
+            for name, entries in reply or ()
+            for entry_id, fields in entries
+        ]
+
+    def last_ids(self, names: Sequence[str]) -> dict[str, str]:
+        commands = [_command("XREVRANGE", name, "+", "-", "COUNT", 1) for name in names]
+        replies = self._looked(commands)
+        return {
+            name: reply[0][0].decode() if reply else "0-0"
+            for name, reply in zip(names, replies, strict=True)
+        }
+
+    def workers(self) -> tuple[WorkerInfo, ...]:
+        return self._presence.alive()
+
+    def _looked(self, commands: Sequence[Command], missing: str = "") -> list[Any]:
+        """Replies in one round trip; an error that says `missing` becomes None."""
+        if not commands:
+            return []
+        with reaching():
+            replies = pipelined(self._commands, commands)
+        for index, reply in enumerate(replies):
+            if isinstance(reply, Exception):
+                if not missing or missing not in str(reply):
+                    raise translated(reply)
+                replies[index] = None
+        return replies
+
+
+def _command(*words: Any) -> Command:
+    return lambda pipe: pipe.execute_command(*words)
+
+
+def _flat(reply: Sequence[Any]) -> dict[str, Any]:
+    return {reply[i].decode(): reply[i + 1] for i in range(0, len(reply), 2)}
+
+
+def _stream(name: str, info: Sequence[Any], groups: Sequence[Any] | None) -> StreamInfo:
+    facts = _flat(info)
+    first, last = facts.get("first-entry"), facts.get("last-entry")
+    return StreamInfo(
+        name=name,
+        length=facts["length"],
+        first_id=first[0].decode() if first else "",
+        last_id=last[0].decode() if last else "",
+        entries_added=facts.get("entries-added", 0),
+        groups=tuple(_group(_flat(group)) for group in groups or ()),
+    )
+
+
+def _group(facts: Mapping[str, Any]) -> StreamGroup:
+    return StreamGroup(
+        name=facts["name"].decode(),
+        consumers=facts["consumers"],
+        pending=facts["pending"],
+        last_delivered_id=facts["last-delivered-id"].decode(),
+        entries_read=facts.get("entries-read"),
+        lag=facts.get("lag"),
+    )
+
+
+def _retries(scheduled: int, first: Sequence[Any], length: int, pending: Any) -> RetryInfo:
+    begun = pending[0] if pending else 0
+    return RetryInfo(
+        waiting=scheduled + max(0, length - begun),
+        next_due_at=_at(float(_score(first))) if first else None,
+        pending=begun,
+    )
+
+
+def _score(first: Sequence[Any]) -> Any:
+    """ZRANGE WITHSCORES gives ``[member, score]`` raw and ``[(member, score)]`` parsed."""
+    return first[0][1] if isinstance(first[0], tuple | list) else first[1]
+
+
+def _retry_state(score: Any, packed: bytes) -> RetryState:
+    retry = unpack_retry(packed)
+    last = retry.failures[-1] if retry.failures else None
+    return RetryState(
+        due_at=_at(float(score)),
+        attempt=len(retry.failures) + 1,
+        error=f"{last.error}: {last.message}" if last else "",
+    )
+
+
+def _tail_entry(stream: str, entry_id: bytes, fields: Sequence[bytes]) -> TailEntry:
+    pairs = dict(zip(fields[::2], fields[1::2], strict=False))
+    event_id = pairs.get(b"id", b"").decode("utf-8", "replace")
+    return TailEntry(stream, entry_id.decode(), event_id, pairs.get(b"e", b""))
+
+
+def _at(milliseconds: float) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1_000, UTC)

@@ -1,0 +1,7 @@
+-- Take a lease, or renew our own.
+-- KEYS  1 lease
+-- ARGV  1 token, 2 time to live in ms
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1

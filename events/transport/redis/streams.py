@@ -1,0 +1,254 @@
+"""Streams on Redis: entries, groups, retries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import redis
+
+from events import keys
+from events.conf import BusSettings
+from events.transport.base import (
+    RELEASED,
+    RELEASED_IDLE_MS,
+    Append,
+    Appended,
+    Delivery,
+    Failure,
+    Redelivery,
+    RetryLater,
+    Settlement,
+    Start,
+)
+from events.transport.redis.connection import Call, Scripts, pipelined, reaching, translated
+
+
+class PackedRetry(msgspec.Struct, frozen=True, array_like=True):
+    """What an entry of a retry stream holds: the event and what became of it so far."""
+
+    event_id: str
+    body: bytes
+    redelivered: bool = False
+    failures: tuple[Failure, ...] = ()
+
+
+_pack = msgspec.msgpack.Encoder().encode
+unpack_retry = msgspec.msgpack.Decoder(PackedRetry).decode
+
+
+class RedisStreams:
+    """The Streams contract by XADD, XREADGROUP, XACK and the scripts beside this module."""
+
+    def __init__(
+        self, commands: redis.Redis, readers: redis.Redis, scripts: Scripts, settings: BusSettings
+    ) -> None:
+        self._commands = commands
+        self._readers = readers
+        self._scripts = scripts
+        self._settings = settings
+
+    def append(self, batch: Sequence[Append]) -> list[Appended]:
+        limits = [self._settings.seen_window_s * 1_000, self._settings.seen_limit]
+        calls: list[Call] = []
+        order: list[Append] = []
+        for stream, members in _by_stream(batch, self._settings.append_batch):
+            pairs = [value for item in members for value in (str(item.event_id), item.body)]
+            calls.append(("append", [stream, keys.seen(stream)], [*limits, *pairs]))
+            order += members
+        if not calls:
+            return []
+        replies = [entry for reply in self._scripts.call_all(calls) for entry in reply]
+        found = {
+            item.event_id: entry.decode() or None
+            for item, entry in zip(reversed(order), reversed(replies), strict=True)
+        }
+        return [Appended(item.event_id, found[item.event_id]) for item in batch]
+
+    def ensure_group(self, stream: str, group: str, start: Start = "beginning") -> bool:
+        with reaching():
+            old = start == "now" and self._commands.exists(stream)
+            self._create(keys.retry_stream(stream, group), group, "0")
+            return self._create(stream, group, "$" if old else "0")
+
+    def _create(self, stream: str, group: str, position: str) -> bool:
+        try:
+            self._commands.xgroup_create(stream, group, position, mkstream=True)
+        except redis.ResponseError as error:
+            if str(error).startswith("BUSYGROUP"):
+                return False
+            raise
+        return True
+
+    def read(
+        self, group: str, consumer: str, streams: Sequence[str], count: int, block_ms: int
+    ) -> list[Delivery]:
+        sources = {keys.retry_stream(stream, group): stream for stream in streams}
+        names = [*streams, *sources]
+        with reaching():
+            reply = self._readers.execute_command(
+                "XREADGROUP", "GROUP", group, consumer, "COUNT", count, "BLOCK", block_ms,
+                "STREAMS", *names, *([">"] * len(names)),
+            )  # fmt: skip
+        return [
+            _delivery(sources.get(name, name), name in sources, entry_id, fields)
+            for name, entries in _named(reply)
+            for entry_id, fields in entries
+        ]
+
+    def settle(self, group: str, settlements: Sequence[Settlement]) -> list[bool]:
+        by_stream: dict[str, list[Settlement]] = defaultdict(list)
+        for settlement in settlements:
+            by_stream[settlement.delivery.stream].append(settlement)
+        calls: list[Call] = [
+            (
+                "settle",
+                [
+                    stream,
+                    keys.retry_stream(stream, group),
+                    keys.due(stream, group),
+                    keys.bodies(stream, group),
+                ],
+                [group, *(value for member in members for value in _settlement_args(member))],
+            )
+            for stream, members in by_stream.items()
+        ]
+        replies = self._scripts.call_all(calls) if calls else []
+        settled = {
+            id(member): bool(ours)
+            for members, reply in zip(by_stream.values(), replies, strict=True)
+            for member, ours in zip(members, reply, strict=True)
+        }
+        return [settled[id(settlement)] for settlement in settlements]
+
+    def promote(self, stream: str, group: str, now: float, limit: int = 100) -> int:
+        names = [
+            keys.due(stream, group), keys.bodies(stream, group), keys.retry_stream(stream, group)
+        ]  # fmt: skip
+        return int(self._scripts.call("promote", names, [int(now * 1_000), limit]))
+
+    def redeliver(self, group: str, batch: Sequence[Redelivery]) -> None:
+        commands = [
+            lambda pipe, item=item: pipe.xadd(
+                keys.retry_stream(item.stream, group),
+                {"r": _pack(PackedRetry(item.event_id, item.body, redelivered=True))},
+            )
+            for item in batch
+        ]
+        with reaching():
+            _raise_first(pipelined(self._commands, commands))
+
+    def reclaim(
+        self, stream: str, group: str, consumer: str, min_idle_s: float, count: int = 100
+    ) -> list[Delivery]:
+        sources = [(stream, False), (keys.retry_stream(stream, group), True)]
+        args = [group, consumer, int(min_idle_s * 1_000), count]
+        cursor = keys.sweep_cursor(stream, group)
+        calls: list[Call] = [("reclaim", [name, cursor], args) for name, _ in sources]
+        replies = self._scripts.call_all(calls)
+        return [
+            _delivery(stream, retry, entry_id, fields, starts)
+            for (_, retry), reply in zip(sources, replies, strict=True)
+            for entry_id, fields, starts in reply
+        ]
+
+    def begin(self, group: str, consumer: str, delivery: Delivery) -> Delivery | None:
+        args = [group, consumer, delivery.entry_id]
+        starts = int(self._scripts.call("begin", [_source(group, delivery)], args))
+        return replace(delivery, starts=starts) if starts else None
+
+    def renew(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> None:
+        by_source: dict[str, list[str]] = defaultdict(list)
+        for delivery in deliveries:
+            by_source[_source(group, delivery)].append(delivery.entry_id)
+        calls: list[Call] = [
+            ("renew", [source], [group, consumer, *ids]) for source, ids in by_source.items()
+        ]
+        if calls:
+            self._scripts.call_all(calls)
+
+    def release(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> None:
+        by_source: dict[str, list[Any]] = defaultdict(list)
+        for delivery in deliveries:
+            by_source[_source(group, delivery)] += [delivery.entry_id, delivery.starts - 1]
+        calls: list[Call] = [
+            ("release", [source], [group, consumer, RELEASED, RELEASED_IDLE_MS, *pairs])
+            for source, pairs in by_source.items()
+        ]
+        if calls:
+            self._scripts.call_all(calls)
+
+    def remove_consumer(self, stream: str, group: str, consumer: str) -> bool:
+        sources = [stream, keys.retry_stream(stream, group)]
+        calls: list[Call] = [("remove_consumer", [name], [group, consumer]) for name in sources]
+        return all(self._scripts.call_all(calls))
+
+    def trim(self, stream: str, before_ms: int) -> int:
+        return int(self._scripts.call("trim", [stream], [before_ms]))
+
+
+def _by_stream(batch: Sequence[Append], most: int) -> Iterable[tuple[str, list[Append]]]:
+    """The batch by stream, its order kept, in portions one call may carry."""
+    by_stream: dict[str, list[Append]] = defaultdict(list)
+    for item in batch:
+        by_stream[item.stream].append(item)
+    for stream, members in by_stream.items():
+        for at in range(0, len(members), most):
+            yield stream, members[at : at + most]
+
+
+def _settlement_args(settlement: Settlement) -> list[Any]:
+    delivery = settlement.delivery
+    source = "r" if delivery.retry else "s"
+    if not isinstance(settlement, RetryLater):
+        return [source, delivery.entry_id, "", "", ""]
+    identity = delivery.event_id or delivery.entry_id
+    packed = PackedRetry(
+        delivery.event_id, delivery.body, delivery.redelivered, settlement.failures
+    )
+    return [source, delivery.entry_id, identity, int(settlement.due_at * 1_000), _pack(packed)]
+
+
+def _source(group: str, delivery: Delivery) -> str:
+    return keys.retry_stream(delivery.stream, group) if delivery.retry else delivery.stream
+
+
+def _named(reply: Any) -> Iterable[tuple[str, Any]]:
+    return ((name.decode(), entries) for name, entries in reply or ())
+
+
+def _delivery(
+    stream: str, retry: bool, entry_id: bytes, fields: Sequence[bytes] | None, starts: int = 1
+) -> Delivery:
+    """An entry as the server sends it. What does not keep to the form keeps its bytes."""
+    pairs: Mapping[bytes, bytes] = dict(zip(fields[::2], fields[1::2])) if fields else {}  # noqa: B905
+    if retry and b"r" in pairs:
+        packed = unpack_retry(pairs[b"r"])
+        return Delivery(
+            stream,
+            entry_id.decode(),
+            packed.event_id,
+            packed.body,
+            retry=True,
+            redelivered=packed.redelivered,
+            failures=packed.failures,
+            starts=starts,
+        )
+    body = pairs.get(b"e")
+    return Delivery(
+        stream,
+        entry_id.decode(),
+        pairs.get(b"id", b"").decode("utf-8", "replace"),
+        b" ".join(fields or ()) if body is None else body,
+        retry=retry,
+        starts=starts,
+    )
+
+
+def _raise_first(replies: Sequence[Any]) -> None:
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise translated(reply)
