@@ -1,0 +1,94 @@
+"""Writing dead letters: one open row for an event one group could not handle."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from events.conf import bus_settings
+from events.envelope import Event, now
+from events.models import DeadLetter
+from events.store import writing
+from events.transport.base import Delivery, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Burial:
+    """Everything a dead letter is made of."""
+
+    group: str
+    delivery: Delivery
+    event: Event | None
+    """None when the bytes could not be read as an event."""
+    kind: str
+    error_class: str
+    message: str
+    traceback: str
+    fingerprint: str
+    handlers: Sequence[str]
+    failures: Sequence[Failure]
+    worker: str
+
+
+def bury(burial: Burial) -> None:
+    """Write a dead letter, or add the new failures to the one this group has for this event.
+
+    Two queries in a transaction of their own; the entry must be acknowledged only afterwards.
+    """
+    event_id = burial.event.event_id if burial.event else _as_uuid(burial.delivery.event_id)
+    with writing():
+        known = None
+        if event_id is not None:
+            letters = DeadLetter.objects.select_for_update()
+            known = letters.filter(group_name=burial.group, event_id=event_id).first()
+        letter = known or _new(burial, event_id)
+        letter.attempts = [*letter.attempts, *(asdict(failure) for failure in burial.failures)]
+        letter.kind = burial.kind
+        letter.error_class = burial.error_class
+        letter.message = burial.message
+        letter.traceback = burial.traceback
+        letter.fingerprint = burial.fingerprint
+        letter.handlers = ", ".join(burial.handlers)
+        letter.worker = burial.worker
+        letter.code_version = bus_settings().version
+        letter.last_failed_at = now()
+        letter.state = DeadLetter.State.NEW
+        letter.save()
+
+
+def buried(group: str, event_ids: Collection[UUID]) -> set[UUID]:
+    """Which of these events are dead letters of the group, open or discarded. One query."""
+    letters = DeadLetter.objects.filter(group_name=group, event_id__in=event_ids)
+    closed = DeadLetter.State.RESOLVED
+    found = letters.exclude(state=closed).values_list("event_id", flat=True)
+    return {event_id for event_id in found if event_id is not None}
+
+
+def resolve(group: str, event_ids: Collection[UUID]) -> int:
+    """Close dead letters whose replay was handled; call it in the handler's transaction."""
+    return DeadLetter.objects.filter(
+        group_name=group, event_id__in=event_ids, state=DeadLetter.State.REPLAYING
+    ).update(state=DeadLetter.State.RESOLVED, resolved_at=now())
+
+
+def _new(burial: Burial, event_id: UUID | None) -> DeadLetter:
+    event, delivery = burial.event, burial.delivery
+    return DeadLetter(
+        group_name=burial.group,
+        event_id=event_id,
+        event_type=event.event_type if event else "",
+        correlation_id=event.correlation_id if event else None,
+        synthetic=bool(event and event.synthetic),
+        stream=delivery.stream,
+        entry_id=delivery.entry_id,
+        body=delivery.body,
+        first_failed_at=now(),
+    )
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

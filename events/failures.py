@@ -1,0 +1,79 @@
+"""What a failed attempt leads to, and by which mark alike failures know each other. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+
+from events.errors import InvalidEvent, Reject, Retry
+from events.retry import RetryPolicy
+
+MAX_MESSAGE = 2_000
+MAX_TRACEBACK = 20_000
+"""Most characters kept of an error; the head of a message and the tail of a traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Try again after `delay_s`."""
+
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """Set it aside as a dead letter of this kind."""
+
+    kind: str
+
+
+Decision = Wait | Bury
+
+
+def decide(error: BaseException, policy: RetryPolicy, attempt: int) -> Decision:
+    """What follows from `error` in attempt number `attempt` (1 = the first).
+
+    Reject and an event that does not validate are permanent; Retry may name its own delay; anything
+    else is a bug that is retried by the handler's policy.
+    """
+    if isinstance(error, Reject | InvalidEvent):
+        return Bury("permanent")
+    delay_s = policy.delay_s(attempt)
+    if delay_s is None:
+        return Bury("exhausted")
+    if isinstance(error, Retry) and error.delay_s is not None:
+        return Wait(error.delay_s)
+    return Wait(delay_s)
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """Class name and message of an error, for people."""
+    name = type(error).__name__
+    return name, (str(error) or name)[:MAX_MESSAGE]
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback as Python prints it; its tail when it is very long."""
+    return "".join(traceback.format_exception(error))[-MAX_TRACEBACK:]
+
+
+def fingerprint(error_class: str, handler: str, frame: str) -> str:
+    """Sixteen hex digits, alike for failures of the same kind at the same place."""
+    return hashlib.sha256(f"{error_class}|{handler}|{frame}".encode()).hexdigest()[:16]
+
+
+def innermost_frame(error: BaseException) -> str:
+    """``module:function`` of the deepest frame that is not a library's; '' if there is none.
+
+    Line numbers are left out: they change with every edit, the failure does not.
+    """
+    found = ""
+    at: TracebackType | None = error.__traceback__
+    while at is not None:
+        module = str(at.tb_frame.f_globals.get("__name__", ""))
+        if "site-packages" not in at.tb_frame.f_code.co_filename:
+            found = f"{module}:{at.tb_frame.f_code.co_qualname}"
+        at = at.tb_next
+    return found

@@ -1,0 +1,187 @@
+"""What the bus keeps in SQL: the store that is also the outbox, the inbox, dead letters, the audit.
+
+These rows are written by `store`, `execution`, `operations` and `audit`; everybody else reads.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from events.envelope import Event
+
+
+class StoredEvent(models.Model):
+    """An accepted event. A row without `relayed_at` still has to reach the bus."""
+
+    seq = models.BigAutoField(primary_key=True)
+    event_id = models.UUIDField(unique=True)
+    event_type = models.CharField(max_length=200)
+    event_version = models.PositiveIntegerField()
+    domain = models.CharField(max_length=60)
+    entity_id = models.CharField(max_length=200)
+    correlation_id = models.UUIDField()
+    causation_id = models.UUIDField(null=True)
+    producer = models.CharField(max_length=200)
+    occurred_at = models.DateTimeField()
+    stored_at = models.DateTimeField()
+    relayed_at = models.DateTimeField(null=True)
+    synthetic = models.BooleanField(default=False)
+    body = models.TextField()
+    """The envelope exactly as it travels."""
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["correlation_id"], name="stored_correlation"),
+            models.Index(fields=["event_type", "seq"], name="stored_type"),
+            models.Index(fields=["domain", "entity_id", "seq"], name="stored_entity"),
+            models.Index(fields=["stored_at"], name="stored_at"),
+            models.Index(fields=["seq"], name="stored_outbox", condition=Q(relayed_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.event_id}"
+
+    @property
+    def event(self) -> Event:
+        """The event this row holds."""
+        return Event.from_json(self.body)
+
+
+class ConsumerGroup(models.Model):
+    """The small number by which the inbox knows a group."""
+
+    id = models.SmallAutoField(primary_key=True)
+    name = models.CharField(max_length=100, unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class HandledEvent(models.Model):
+    """The inbox: this group is done with this event. Written with the handler's own effects."""
+
+    group = models.ForeignKey(ConsumerGroup, on_delete=models.PROTECT, db_index=False)
+    event_id = models.UUIDField(db_index=True)
+    handled_at = models.DateTimeField()
+    duration_us = models.PositiveIntegerField()
+    attempts = models.PositiveSmallIntegerField()
+    ignored = models.BooleanField(default=False)
+    """No handler of the group wanted it."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["group", "event_id"], name="handled_once"),
+        ]
+        indexes = [models.Index(fields=["handled_at"], name="handled_at")]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} by group {self.group_id}"
+
+
+class DeadLetter(models.Model):
+    """An event one group could not handle; the other groups know nothing of it."""
+
+    class State(models.TextChoices):
+        NEW = "new"
+        INVESTIGATING = "investigating"
+        REPLAYING = "replaying"
+        RESOLVED = "resolved"
+        DISCARDED = "discarded"
+
+    class Kind(models.TextChoices):
+        PERMANENT = "permanent"
+        """The handler rejected it, or it does not validate."""
+        EXHAUSTED = "exhausted"
+        """It failed at every attempt its handler allows."""
+        POISON = "poison"
+        """Its handling was begun several times and never ended."""
+
+    OPEN = (State.NEW, State.INVESTIGATING, State.REPLAYING)
+
+    group_name = models.CharField(max_length=100)
+    event_id = models.UUIDField(null=True)
+    """None when the entry was too malformed to have one."""
+    event_type = models.CharField(max_length=200, blank=True)
+    stream = models.CharField(max_length=200)
+    entry_id = models.CharField(max_length=50)
+    correlation_id = models.UUIDField(null=True)
+    synthetic = models.BooleanField(default=False)
+    handlers = models.TextField(blank=True)
+    body = models.BinaryField()
+    """The entry's bytes, unchanged."""
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    error_class = models.CharField(max_length=200)
+    message = models.TextField()
+    traceback = models.TextField(blank=True)
+    attempts = models.JSONField(default=list)
+    """Every failed attempt: at, error, message, worker."""
+    fingerprint = models.CharField(max_length=16)
+    worker = models.CharField(max_length=100)
+    code_version = models.CharField(max_length=50)
+    first_failed_at = models.DateTimeField()
+    last_failed_at = models.DateTimeField()
+
+    state = models.CharField(max_length=13, choices=State, default=State.NEW)
+    owner = models.CharField(max_length=150, blank=True)
+    note = models.TextField(blank=True)
+    redelivered_at = models.DateTimeField(null=True)
+    """When the bus took the latest replay; None while that is still to be done."""
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["group_name", "event_id"], name="dead_once"),
+        ]
+        indexes = [
+            models.Index(fields=["state", "fingerprint", "last_failed_at"], name="dead_fingerprint"),
+            models.Index(fields=["state", "last_failed_at"], name="dead_newest"),
+            models.Index(fields=["group_name", "state"], name="dead_group"),
+            models.Index(fields=["correlation_id"], name="dead_correlation"),
+            models.Index(fields=["event_id"], name="dead_event"),
+            models.Index(
+                fields=["id"],
+                name="dead_to_redeliver",
+                condition=Q(state="replaying", redelivered_at=None),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type or 'entry'} {self.event_id or self.entry_id} of {self.group_name}"
+
+
+class Operation(models.Model):
+    """What an operator asked for: its frozen set, who and why."""
+
+    kind = models.CharField(max_length=30)
+    group_name = models.CharField(max_length=100)
+    actor = models.CharField(max_length=150)
+    via = models.CharField(max_length=60)
+    reason = models.TextField()
+    dead_letter_ids = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="operation_newest")]
+
+    def __str__(self) -> str:
+        return f"operation {self.pk}: {self.kind}"
+
+
+class AuditEntry(models.Model):
+    """Who did what, and why. Each row commits to the one before it."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150)
+    via = models.CharField(max_length=60)
+    action = models.CharField(max_length=60)
+    target = models.CharField(max_length=200)
+    reason = models.TextField(blank=True)
+    details = models.JSONField(default=dict)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.seq}: {self.actor} {self.action} {self.target}"

@@ -1,0 +1,122 @@
+"""What an operator may do. Shared by the console and the commands; each leaves an audit row."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from itertools import groupby
+
+from django.db.models import QuerySet
+
+from events import transport
+from events.audit import Actor, record
+from events.envelope import now
+from events.errors import BusUnavailable, Refused
+from events.groups import every
+from events.models import DeadLetter, Operation
+from events.store import after_commit, writing
+from events.transport.base import Redelivery
+
+__all__ = ["Actor", "Refused", "redeliver_waiting", "replay_dead_letters"]
+
+logger = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 100
+"""Most dead letters one replay takes (an operator without step-up: 1 to 100)."""
+
+REPLAYABLE = (DeadLetter.State.NEW, DeadLetter.State.INVESTIGATING)
+
+
+def replay_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> Operation:
+    """Redeliver dead letters to the one group that failed; no other group sees anything.
+
+    The set is exactly `ids`, all of one group, all open. Raises Refused, and changes nothing, when
+    the actor may not, no reason is given, or the set is not such a set. The redelivery itself
+    happens at once where the bus answers, else as soon as it does. Doing it twice is refused the
+    second time: the first has moved the letters on.
+    """
+    wanted = sorted(set(ids))
+    _check_request(actor, wanted, reason)
+    with writing():
+        letters = list(DeadLetter.objects.select_for_update().filter(pk__in=wanted))
+        _check_letters(wanted, letters)
+        operation = Operation.objects.create(
+            kind="replay",
+            group_name=letters[0].group_name,
+            actor=actor.name,
+            via=actor.via,
+            reason=reason.strip(),
+            dead_letter_ids=wanted,
+            created_at=now(),
+        )
+        DeadLetter.objects.filter(pk__in=wanted).update(
+            state=DeadLetter.State.REPLAYING, redelivered_at=None
+        )
+        record(
+            actor,
+            "dead-letters.replay",
+            f"operation {operation.pk}",
+            reason.strip(),
+            group=operation.group_name,
+            dead_letters=wanted,
+            events=[str(letter.event_id) for letter in letters],
+        )
+        after_commit(_redeliver_now)
+    return operation
+
+
+@every(0.5, name="redeliver")
+def redeliver_waiting() -> None:
+    """Put replays on the retry streams of their groups. Raises BusUnavailable."""
+    for group_name, letters in groupby(_to_redeliver()[:MOST_AT_ONCE], _group_name):
+        batch = list(letters)
+        transport.current().streams.redeliver(
+            group_name,
+            [
+                Redelivery(letter.stream, str(letter.event_id or ""), bytes(letter.body))
+                for letter in batch
+            ],
+        )
+        with writing():
+            DeadLetter.objects.filter(
+                pk__in=[letter.pk for letter in batch], redelivered_at=None
+            ).update(redelivered_at=now())
+
+
+def _redeliver_now() -> None:
+    try:
+        redeliver_waiting()
+    except BusUnavailable as error:
+        logger.warning("replays wait in SQL: %s", error)
+
+
+def _to_redeliver() -> QuerySet[DeadLetter]:
+    waiting = DeadLetter.objects.filter(state=DeadLetter.State.REPLAYING, redelivered_at=None)
+    return waiting.order_by("group_name", "pk")
+
+
+def _group_name(letter: DeadLetter) -> str:
+    return letter.group_name
+
+
+def _check_request(actor: Actor, ids: Sequence[int], reason: str) -> None:
+    if not actor.may_operate:
+        raise Refused(f"{actor.name} may look but not replay: that needs the role operator.")
+    if not reason.strip():
+        raise Refused("Say why: a replay needs a reason for the audit.")
+    if not 1 <= len(ids) <= MOST_AT_ONCE:
+        raise Refused(
+            f"{len(ids)} dead letters were chosen; a replay takes 1 to {MOST_AT_ONCE} at a time."
+        )
+
+
+def _check_letters(ids: Sequence[int], letters: Sequence[DeadLetter]) -> None:
+    missing = sorted(set(ids) - {letter.pk for letter in letters})
+    if missing:
+        raise Refused(f"There is no dead letter {missing[0]}.")
+    for letter in letters:
+        if letter.state not in REPLAYABLE:
+            raise Refused(f"Dead letter {letter.pk} is {letter.state}: there is nothing to replay.")
+    groups = sorted({letter.group_name for letter in letters})
+    if len(groups) > 1:
+        raise Refused(f"A replay goes to one group; these belong to {' and '.join(groups)}.")

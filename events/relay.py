@@ -1,0 +1,92 @@
+"""From the outbox to the bus: at once after the commit where it can, else by a leased job."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from events import transport
+from events.envelope import now, stream_name
+from events.errors import BusUnavailable
+from events.groups import every
+from events.models import StoredEvent
+from events.store import writing
+from events.transport.base import Append
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+"""Most rows one pass of the job takes from the outbox."""
+
+GRACE = timedelta(seconds=1)
+"""The job leaves rows this young to the process that wrote them, which is relaying them now."""
+
+PAUSE_S = 1.0
+"""After a failure no inline relay is tried for this long: publishing must not wait for a bus
+that is down."""
+
+
+@dataclass
+class _Gate:
+    """Whether relaying inline is worth a try in this process."""
+
+    closed_until: float = 0.0
+
+    def open(self) -> bool:
+        return time.monotonic() >= self.closed_until
+
+    def close(self) -> None:
+        self.closed_until = time.monotonic() + PAUSE_S
+
+
+_gate = _Gate()
+
+
+def reopen() -> None:
+    """Try the bus again at the next publish, whatever happened before."""
+    _gate.closed_until = 0.0
+
+
+def after_commit(rows: Sequence[StoredEvent]) -> None:
+    """Relay rows just committed. A bus that is down leaves them to the job: nothing is raised."""
+    if not rows or not _gate.open():
+        return
+    try:
+        relay(rows)
+    except BusUnavailable as error:
+        _gate.close()
+        logger.warning("%d events wait in SQL: %s", len(rows), error)
+
+
+def relay(rows: Sequence[StoredEvent]) -> int:
+    """Append rows to their streams and mark them; a row appended twice stands there once.
+
+    One append call per stream, one UPDATE. Raises BusUnavailable and marks nothing.
+    """
+    transport.current().streams.append(
+        [
+            Append(stream_name(row.event_type, row.event_version), row.event_id, row.body.encode())
+            for row in rows
+        ]
+    )
+    with writing():
+        return StoredEvent.objects.filter(
+            event_id__in=[row.event_id for row in rows], relayed_at=None
+        ).update(relayed_at=now())
+
+
+@every(0.2, name="relay")
+def relay_waiting() -> None:
+    """Relay what waits in the outbox, oldest first, until nothing of age is left."""
+    while True:
+        rows = list(
+            StoredEvent.objects.filter(relayed_at=None, stored_at__lt=now() - GRACE).order_by(
+                "seq"
+            )[:BATCH]
+        )
+        if not rows:
+            return
+        relay(rows)

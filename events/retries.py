@@ -1,0 +1,49 @@
+"""Waking retries when they are due."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Sequence
+
+from events import transport
+
+SWEEP_EVERY_S = 5.0
+"""How often all pairs are looked at, for retries that a process now dead has scheduled."""
+
+
+class Retries:
+    """Knows when this process's retries are due, and looks after everybody else's now and then."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]]) -> None:
+        self._pairs = pairs
+        self._due: list[tuple[float, str, str]] = []
+        self._lock = threading.Lock()
+        self._next_sweep = 0.0
+
+    def expect(self, due_at: float, stream: str, group: str) -> None:
+        """Note that a retry of this stream and group is due then (Unix seconds)."""
+        with self._lock:
+            heapq.heappush(self._due, (due_at, stream, group))
+
+    def promote_due(self, *, everything: bool = False) -> int:
+        """Move what is due to the retry streams; how many retries that were."""
+        streams = transport.current().streams
+        now = time.time()
+        chosen = self._pairs if everything or self._sweep_due() else self._expected(now)
+        return sum(streams.promote(stream, group, now) for stream, group in chosen)
+
+    def _sweep_due(self) -> bool:
+        if time.monotonic() < self._next_sweep:
+            return False
+        self._next_sweep = time.monotonic() + SWEEP_EVERY_S
+        return True
+
+    def _expected(self, now: float) -> set[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        with self._lock:
+            while self._due and self._due[0][0] <= now:
+                _, stream, group = heapq.heappop(self._due)
+                found.add((stream, group))
+        return found

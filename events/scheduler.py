@@ -1,0 +1,78 @@
+"""Periodic work, each piece in one process at a time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from django.db import DatabaseError, close_old_connections, connections
+
+from events import janitor, operations, relay, transport
+from events.errors import BusUnavailable
+from events.groups import PeriodicJob, jobs
+from events.presence import process_name
+
+__all__ = ["Scheduler", "janitor", "operations", "relay"]
+
+logger = logging.getLogger(__name__)
+
+LEAST_LEASE_S = 5.0
+
+
+class Scheduler:
+    """Offers this process for the leases of all periodic jobs, a thread each.
+
+    A job's trouble is its own: a slow or failing one delays no other.
+    """
+
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        self._stop = stop or threading.Event()
+        self._token = process_name()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin, in daemon threads."""
+        for job in jobs():
+            thread = threading.Thread(
+                target=self._repeat, args=(job,), name=f"job {job.name}", daemon=True
+            )
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """End after the present round, and give the leases back."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _repeat(self, job: PeriodicJob) -> None:
+        ill = False
+        while not self._stop.wait(job.seconds):
+            try:
+                self._once(job)
+                ill = False
+            except (BusUnavailable, DatabaseError) as error:
+                if not ill:
+                    logger.warning("job %s waits: %s", job.name, error)
+                ill = True
+                self._stop.wait(1.0)
+            except Exception:
+                logger.exception("job %s failed; it is tried again", job.name)
+                self._stop.wait(1.0)
+        self._give_back(job)
+        connections.close_all()
+
+    def _once(self, job: PeriodicJob) -> None:
+        lease_s = max(3 * job.seconds, LEAST_LEASE_S)
+        if transport.current().leases.acquire(f"job:{job.name}", self._token, lease_s):
+            close_old_connections()
+            try:
+                job.function()
+            finally:
+                close_old_connections()
+
+    def _give_back(self, job: PeriodicJob) -> None:
+        try:
+            transport.current().leases.drop(f"job:{job.name}", self._token)
+        except BusUnavailable as error:
+            logger.debug("job %s: the lease runs out by itself: %s", job.name, error)
