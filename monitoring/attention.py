@@ -1,0 +1,168 @@
+"""What needs somebody now: decided from one snapshot and the present rates, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.urls import reverse
+
+from events.queries.snapshot import GroupState, Snapshot
+from monitoring.formats import counted, duration, number, rate
+
+BEHIND_S = 10.0
+"""A group whose oldest waiting entry is older than this has fallen behind, in seconds."""
+
+LOST_S = 600.0
+"""A group this far behind that does not catch up is red, in seconds."""
+
+RELAY_SLOW_S = 10.0
+"""An accepted event should be on the bus within milliseconds; after this it is worth a word."""
+
+MEMORY_SHARE = 0.8
+"""Above this share of its memory limit the bus begins to hold publishing back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How fast entries come to a group and how fast it finishes them, per second."""
+
+    arriving: float | None = None
+    finished: float | None = None
+
+    def drains_in_s(self, lag: int | None) -> float | None:
+        """How long until nothing waits at these rates; None when it grows or nobody knows."""
+        if not lag or self.arriving is None or self.finished is None:
+            return None
+        gain = self.finished - self.arriving
+        return lag / gain if gain > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that needs somebody: `subject` (a link), then `sentence`, then `detail` below."""
+
+    kind: Literal["bad", "warn"]
+    word: str
+    subject: str
+    sentence: str
+    url: str = ""
+    """Where something can be done about it, and how that is called."""
+    action: str = ""
+    since: datetime | None = None
+    detail: str = ""
+
+
+def needs(snapshot: Snapshot, flow: Callable[[str], Flow]) -> tuple[Need, ...]:
+    """Everything that needs attention; empty when all is quiet.
+
+    `flow` gives the present rates of a group. A bus that cannot be reached explains every other
+    figure, so it stands alone with what is known without it.
+    """
+    found = [*_bus(snapshot), *_workers(snapshot), *_relay(snapshot)]
+    if snapshot.bus.reachable and _alive(snapshot):
+        found += [need for group in snapshot.worst_first() for need in _behind(group, flow)]
+    found += [need for group in snapshot.groups for need in _dead_letters(group)]
+    return tuple(sorted(found, key=lambda need: need.kind != "bad"))
+
+
+def _bus(snapshot: Snapshot) -> Iterator[Need]:
+    server = snapshot.bus.server
+    if not snapshot.bus.reachable:
+        yield Need(
+            "bad",
+            "unreachable",
+            "The bus",
+            f"cannot be reached: {snapshot.bus.reason}.",
+            detail="events are accepted and wait in SQL; nothing is handled",
+        )
+    elif server and server.max_memory_bytes:
+        share = server.used_memory_bytes / server.max_memory_bytes
+        if share >= MEMORY_SHARE:
+            yield Need(
+                "warn",
+                "memory",
+                "The bus",
+                f"uses {share:.0%} of its memory; publishing is held back when it is full.",
+            )
+
+
+def _workers(snapshot: Snapshot) -> Iterator[Need]:
+    if snapshot.bus.reachable and not _alive(snapshot):
+        waiting = sum(group.lag or 0 for group in snapshot.groups)
+        oldest = min(
+            (g.oldest_waiting_at for g in snapshot.groups if g.oldest_waiting_at), default=None
+        )
+        yield Need(
+            "bad",
+            "no workers",
+            "No worker is alive:",
+            f"{counted(waiting, 'delivery', 'deliveries')} wait for"
+            f" {counted(len(snapshot.groups), 'group')}, none are lost.",
+            url=reverse("workers"),
+            action="Open workers",
+            since=oldest,
+            detail="start one with manage.py runworkers",
+        )
+
+
+def _relay(snapshot: Snapshot) -> Iterator[Need]:
+    oldest = snapshot.relay.oldest_at
+    if oldest is None or (snapshot.at - oldest).total_seconds() < RELAY_SLOW_S:
+        return
+    least = "at least " if snapshot.relay.capped else ""
+    yield Need(
+        "warn",
+        "relay waits",
+        "The relay",
+        f"has {least}{counted(snapshot.relay.waiting, 'accepted event')} that are not on the bus"
+        " yet.",
+        url=reverse("events"),
+        action="Open events",
+        since=oldest,
+    )
+
+
+def _behind(group: GroupState, flow: Callable[[str], Flow]) -> Iterator[Need]:
+    age_s = group.oldest_waiting_s
+    if age_s is None or age_s < BEHIND_S:
+        return
+    now = flow(group.name)
+    drains_s = now.drains_in_s(group.lag)
+    pace = f"{rate(now.arriving)}/s come in, {rate(now.finished)}/s are handled"
+    if now.arriving is None or now.finished is None:
+        outlook = "."
+    elif drains_s is None:
+        outlook = f" and does not catch up: {pace}."
+    else:
+        outlook = f" and catches up in about {duration(drains_s)}: {pace}."
+    yield Need(
+        "bad" if age_s >= LOST_S and drains_s is None else "warn",
+        "falling behind" if drains_s is None else "behind",
+        group.name,
+        f"is {duration(age_s)} behind{outlook}",
+        url=reverse("group", args=[group.name]),
+        action="Open group",
+        since=group.oldest_waiting_at,
+        detail=f"{number(group.lag)} waiting · {counted(group.workers, 'worker')}",
+    )
+
+
+def _dead_letters(group: GroupState) -> Iterator[Need]:
+    if not group.dead_letters:
+        return
+    yield Need(
+        "bad",
+        "failing",
+        group.name,
+        f"could not handle {counted(group.dead_letters, 'event')}; the other groups did.",
+        url=reverse("dead-letters", query={"group": group.name}),
+        action="Look and replay",
+        detail="set aside as dead letters, none lost",
+    )
+
+
+def _alive(snapshot: Snapshot) -> bool:
+    return any(worker.kind == "worker" for worker in snapshot.workers)
