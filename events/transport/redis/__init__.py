@@ -23,3 +23,9 @@ def open_transport(settings: BusSettings) -> Transport:
         inspector=RedisInspector(commands, readers, presence),
         name="redis",
     )
+
+
+def close_transport(transport: Transport) -> None:
+    """Close its connections; they open again when it is used again."""
+    if isinstance(transport.streams, RedisStreams):
+        transport.streams.close()

@@ -51,6 +51,11 @@ class RedisStreams:
         self._scripts = scripts
         self._settings = settings
 
+    def close(self) -> None:
+        """Give the connections back to the system."""
+        self._commands.close()
+        self._readers.close()
+
     def append(self, batch: Sequence[Append]) -> list[Appended]:
         limits = [self._settings.seen_window_s * 1_000, self._settings.seen_limit]
         calls: list[Call] = []
