@@ -35,6 +35,35 @@ $(STAMP_DEV): requirements-dev.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(STAMP)
 
+.PHONY: up
+up: $(STAMP) ## run the console with everything it needs (PORT=8000 DATA_DIR=var SIMULATE=2 ...)
+	@exec $(BIN)/python manage.py up
+
+.PHONY: test
+test: $(STAMP_DEV) ## every test, on a fresh machine too (PYTEST="-k word" for some)
+	@$(BIN)/python -m tests.install_needs
+	@$(BIN)/python -m pytest $(PYTEST)
+
+.PHONY: check
+check: $(STAMP_DEV) ## formatting, lint, types, import ladder, templates, migrations, deployment settings
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/djlint --quiet --lint templates
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/python -m tests.check_requirements
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/python -Werror manage.py makemigrations --check --dry-run
+	@echo "manage.py check --deploy with production settings"
+	@data=$$(mktemp -d) && trap 'rm -rf "$$data"' EXIT && env DATA_DIR="$$data" $(PRODUCTION) \
+	  $(BIN)/python -Werror manage.py check --deploy --fail-level WARNING
+
+# Made up, but of the form that a real deployment has.
+PRODUCTION := ENVIRONMENT=production ALLOWED_HOSTS=console.example.com \
+  ORIGINS=https://console.example.com REDIS_URL=rediss://bus.example.com:6379/0 \
+  DATABASE_URL=postgresql://astra@sql.example.com/astra \
+  SECRET_KEY=not-the-real-one-but-as-long-as-one-0123456789-abcdefghijklmnop
+
 .PHONY: requirements
 requirements: | $(STAMP_DEV) ## compile the hash-pinned requirement files anew
 	@UV_CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/uv pip compile --quiet --universal --generate-hashes \

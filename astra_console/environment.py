@@ -21,6 +21,10 @@ class Environment:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
 
+    def is_given(self, name: str) -> bool:
+        """Whether the variable is set at all, if only to nothing."""
+        return name in self._variables
+
     def text(self, name: str, default: str = "") -> str:
         """The value without surrounding blanks."""
         return self._variables.get(name, "").strip() or default

@@ -48,6 +48,13 @@ SECRET_KEY = SECRET_KEY or kept_secret(DATA_DIR / "secret-key", characters=64)
 SIMULATE = env.number("SIMULATE", 2.0, least=0, most=10_000)
 ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
 REDIS_URL_IS_GIVEN = bool(env.text("REDIS_URL"))
+UP_DEFAULTS = {
+    # A few synthetic events fail, so that the pages about failures have something true to show.
+    "ASTRA_FAULTS": "reject:0.002,retry:0.01",
+    "ASTRA_RETENTION_DAYS": "3",
+}
+UP_DEFAULTS = {name: value for name, value in UP_DEFAULTS.items() if not env.is_given(name)}
+"""Variables that `up` gives its children where the environment leaves them open."""
 
 # --- the bus --------------------------------------------------------------------------------------
 REDIS_SCHEMES = ["redis", "rediss", "unix"]
@@ -145,11 +152,13 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "astra_console.headers.SecurityHeaders",
+    "astra_console.probes.HealthFirst",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "astra_console.sessions.SessionLimits",
+    "monitoring.access.SignInAndRole",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -164,6 +173,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "monitoring.shell.shell",
             ],
         },
     }
@@ -230,15 +240,17 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- logging --------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "astra_console.logs.JsonLines"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
-        # Django's own handlers would write the same record again, as plain text.
+        # Their own handlers would write plain text, or the same record twice.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        "uvicorn": {"handlers": [], "level": "INFO", "propagate": True},
     },
 }

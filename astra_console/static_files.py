@@ -14,11 +14,9 @@ class HashedWhenCollected(ManifestStaticFilesStorage):
     The console always collects first; tests do not have to.
     """
 
-    def url(self, name: str, force: bool = False) -> str:
-        """The address of a file, hashed when there is a manifest."""
-        if not self.hashed_files and not force:
-            return super(ManifestStaticFilesStorage, self).url(name)
-        return super().url(name, force)
+    def stored_name(self, name: str) -> str:
+        """The name a page refers to, hashed when there is a manifest."""
+        return super().stored_name(name) if self.hashed_files else name
 
 
 def with_static_files(application: object) -> ServeStaticASGI:
