@@ -32,7 +32,7 @@ def count_events(events: Sequence[Event], contexts: Sequence[Context]) -> None:
 
 
 def _measured(event: Event, context: Context) -> tuple[tuple[datetime, str, str], Decimal]:
-    minute = event.occurred_at.replace(second=0, microsecond=0)
+    minute = event.occurred_at.astimezone(UTC).replace(second=0, microsecond=0)
     named = AMOUNT_FIELD_OF.get(event.event_type)
     for name in (named,) if named else AMOUNT_FIELDS:
         amount = getattr(context.payload, name, None)

@@ -143,7 +143,7 @@ def record_trades(events: Sequence[Event], contexts: Sequence[Context]) -> None:
         record = records[context.payload.user_id]
         before = earned(record)
         add_trade(record, context.payload.value)
-        if extend_streak(record, event.occurred_at.date()):
+        if extend_streak(record, event.occurred_at.astimezone(UTC).date()):
             said = {
                 "user_id": record.user_id,
                 "days": record.streak_days,

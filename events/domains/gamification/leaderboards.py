@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from datetime import datetime
+from datetime import UTC, datetime
 
 PLACES = 100
 """Ranks that are watched; what happens below them is nobody's news."""
@@ -11,8 +11,9 @@ PLACES = 100
 
 def periods(at: datetime) -> dict[str, str]:
     """The period of each board an instant belongs to, in UTC; ISO weeks."""
-    year, week, _ = at.isocalendar()
-    return {"daily": at.date().isoformat(), "weekly": f"{year}-W{week:02}", "all_time": ""}
+    day = at.astimezone(UTC).date()
+    year, week, _ = day.isocalendar()
+    return {"daily": day.isoformat(), "weekly": f"{year}-W{week:02}", "all_time": ""}
 
 
 class Podium:

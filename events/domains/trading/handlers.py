@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from decimal import ROUND_DOWN, Decimal
 
 from events import Context, Event, handles
@@ -172,7 +173,7 @@ def watch_trades(events: Sequence[Event], contexts: Sequence[Context]) -> None:
 
 def _traded(profile: RiskProfile, event: Event, value: Decimal) -> Breach | None:
     """Add to the day's volume; a trade of a day that is over no longer counts for any limit."""
-    day = event.occurred_at.date()
+    day = event.occurred_at.astimezone(UTC).date()
     if profile.day is None or profile.day < day:
         profile.day, profile.day_volume = day, Decimal(0)
     if profile.day > day:
