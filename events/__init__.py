@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from events.registry import PERSONAL, SECRET, Money, Payload, UserId, event_type
     from events.store import remember
 
+# Event comes by way of validation, which teaches it to check what it is made of.
 _HOME = {
     "PublishResult": "bus",
     "publish": "bus",
-    "Event": "envelope",
+    "Event": "validation",
     "AstraError": "errors",
     "BusUnavailable": "errors",
     "InvalidEvent": "errors",

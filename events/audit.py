@@ -25,9 +25,7 @@ class Actor:
     may_operate: bool = False
 
 
-def record(
-    actor: Actor, action: str, target: str, reason: str = "", **details: Any
-) -> AuditEntry:
+def record(actor: Actor, action: str, target: str, reason: str = "", **details: Any) -> AuditEntry:
     """Write one row; call it in the transaction of the action itself.
 
     Sequence numbers have no gaps; the hash is an HMAC-SHA256 over the row and the hash before it,

@@ -59,7 +59,8 @@ def bus_settings() -> BusSettings:
     unknown = sorted(set(given) - known)
     if unknown:
         raise ConfigurationError(
-            f"ASTRA[{unknown[0]!r}] is not a setting of the bus; known are {', '.join(sorted(known))}"
+            f"ASTRA[{unknown[0]!r}] is not a setting of the bus; "
+            f"known are {', '.join(sorted(known))}"
         )
     return BusSettings(**given)  # type: ignore[arg-type]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -57,8 +57,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         Without `correlation_id` the event is the root of a chain and carries its own id. Raises
         InvalidEvent with every field that is wrong, UnknownType for a type nobody registered.
         """
-        from events.validation import validated  # the validator needs this class
-
         fields = {
             "event_type": event_type,
             "data": dict(data),
@@ -70,7 +68,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
             "causation_id": causation_id,
             "metadata": None if metadata is None else dict(metadata),
         }
-        return validated({name: value for name, value in fields.items() if value is not None})
+        return _maker.make({name: value for name, value in fields.items() if value is not None})
 
     def caused(
         self,
@@ -129,6 +127,25 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
             return _decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidEvent("event", (Problem(*_field_and_reason(error)),)) from error
+
+
+class _Maker:
+    """Makes a valid event of raw fields. Validation stands above this module and fills it in."""
+
+    def __init__(self) -> None:
+        self.make: Callable[[Mapping[str, Any]], Event] = _nobody
+
+
+def _nobody(raw: Mapping[str, Any]) -> Event:
+    raise RuntimeError("events.validation has not been imported: take Event from `events`")
+
+
+_maker = _Maker()
+
+
+def made_by(make: Callable[[Mapping[str, Any]], Event]) -> None:
+    """Tell this module who makes valid events."""
+    _maker.make = make
 
 
 _encoder = msgspec.json.Encoder()

@@ -104,7 +104,7 @@ class HandlerFailed(Exception):
 
 
 class Contention(Exception):
-    """SQL was locked, deadlocked or away: the work is to be repeated, nothing is held against it."""
+    """SQL was locked, deadlocked or away: repeat the work, nothing is held against it."""
 
 
 class Execution:

@@ -135,7 +135,9 @@ class DeadLetter(models.Model):
             models.UniqueConstraint(fields=["group_name", "event_id"], name="dead_once"),
         ]
         indexes = [
-            models.Index(fields=["state", "fingerprint", "last_failed_at"], name="dead_fingerprint"),
+            models.Index(
+                fields=["state", "fingerprint", "last_failed_at"], name="dead_fingerprint"
+            ),
             models.Index(fields=["state", "last_failed_at"], name="dead_newest"),
             models.Index(fields=["group_name", "state"], name="dead_group"),
             models.Index(fields=["correlation_id"], name="dead_correlation"),

@@ -212,6 +212,6 @@ def _split_version(name: str) -> tuple[str, int | None]:
 
 
 def _title(name: str) -> str:
-    """``Trading.TradeExecuted`` -> ``Trade executed``; ``Risk.Limit.Breached`` -> ``Limit breached``."""
+    """``Trading.TradeExecuted`` -> ``Trade executed``."""
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+", name.partition(".")[2])
     return " ".join([words[0], *(w if w.isupper() else w.lower() for w in words[1:])])

@@ -15,7 +15,7 @@ class RetryPolicy:
     cap_s: float = 300.0
 
     def delay_s(self, attempt: int, draw: float | None = None) -> float | None:
-        """Seconds to wait after failed attempt number `attempt` (1 = the first), or None to give up.
+        """Seconds to wait after failed attempt `attempt` (1 = the first), or None to give up.
 
         Exponential with full jitter, ``uniform(0, min(base * 2**n, cap))``: the AWS Architecture
         Blog's "Exponential Backoff and Jitter" shows that it spreads load best. `draw` in [0, 1)

@@ -81,9 +81,7 @@ def store(events: Sequence[Event]) -> tuple[list[StoredEvent], list[UUID]]:
     One query to look, one to write, whatever their number. Call it inside a transaction.
     """
     by_id = {event.event_id: event for event in events}
-    known = set(
-        StoredEvent.objects.filter(event_id__in=by_id).values_list("event_id", flat=True)
-    )
+    known = set(StoredEvent.objects.filter(event_id__in=by_id).values_list("event_id", flat=True))
     duplicates = [event.event_id for event in events if event.event_id in known]
     rows = [_row(event) for event_id, event in by_id.items() if event_id not in known]
     StoredEvent.objects.bulk_create(rows, ignore_conflicts=True)
@@ -96,9 +94,7 @@ def remember(events: Sequence[Event]) -> int:
     Returns how many were new. Their rows count as relayed: the bus has them.
     """
     by_id = {event.event_id: event for event in events}
-    known = set(
-        StoredEvent.objects.filter(event_id__in=by_id).values_list("event_id", flat=True)
-    )
+    known = set(StoredEvent.objects.filter(event_id__in=by_id).values_list("event_id", flat=True))
     rows = [_row(event) for event_id, event in by_id.items() if event_id not in known]
     for row in rows:
         row.relayed_at = row.stored_at

@@ -10,8 +10,8 @@ import msgspec
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from events.conf import bus_settings
-from events.envelope import Event, new_event_id, now
-from events.errors import InvalidEvent, Problem, UnknownType
+from events.envelope import Event, made_by, new_event_id, now
+from events.errors import InvalidEvent, Problem
 from events.registry import EventType, Payload, registry
 
 MAX_EVENT_BYTES = 256 * 1024
@@ -147,4 +147,4 @@ def _depth(value: Any) -> int:
     return depth
 
 
-__all__ = ["UnknownType", "encoded", "payload_of", "validated"]
+made_by(validated)

@@ -187,7 +187,9 @@ class GroupRunner:
             for name in self._names:
                 streams.remove_consumer(name, self.group.name, self._consumer)
         except (BusUnavailable, GroupMissing) as error:
-            logger.warning("group %s: entries stay until the lease ends: %s", self.group.name, error)
+            logger.warning(
+                "group %s: entries stay until the lease ends: %s", self.group.name, error
+            )
 
     def _set_up_again(self, missing: GroupMissing) -> None:
         """Streams or groups are gone: make them again, from the beginning, never from the end."""
@@ -208,7 +210,9 @@ class GroupRunner:
 class Worker:
     """One process: a thread per group, and one that keeps leases, retries and the heartbeat."""
 
-    def __init__(self, groups: Sequence[Group], report: Callable[[str], None] = logger.info) -> None:
+    def __init__(
+        self, groups: Sequence[Group], report: Callable[[str], None] = logger.info
+    ) -> None:
         self._settings = bus_settings()
         self._stop = threading.Event()
         self._report = report

@@ -95,7 +95,8 @@ def _locked(method: Callable[P, R]) -> Callable[P, R]:
 
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         bus = args[0]
-        assert isinstance(bus, MemoryBus)
+        if not isinstance(bus, MemoryBus):
+            raise TypeError("a method of MemoryBus was called without one")
         with bus.changed:
             if bus.down:
                 raise BusUnavailable(f"the bus server does not answer: {bus.down}")
@@ -325,7 +326,9 @@ class MemoryBus:
     @_locked
     def alive(self) -> tuple[WorkerInfo, ...]:
         now = self.clock.now()
-        return tuple(self._workers[n][0] for n in sorted(self._workers) if self._workers[n][1] > now)
+        return tuple(
+            self._workers[n][0] for n in sorted(self._workers) if self._workers[n][1] > now
+        )
 
     def workers(self) -> tuple[WorkerInfo, ...]:
         return self.alive()

@@ -42,9 +42,7 @@ def test_streams_are_described_with_their_groups(opened: Transport) -> None:
 
 def test_the_oldest_undelivered_entry_is_found(opened: Transport) -> None:
     opened.streams.ensure_group(STREAM, "a")
-    appended = opened.streams.append(
-        [Append(STREAM, new_event_id(), b"%d" % n) for n in range(2)]
-    )
+    appended = opened.streams.append([Append(STREAM, new_event_id(), b"%d" % n) for n in range(2)])
     (first,) = opened.streams.read("a", "one", [STREAM], 1, 1)
     position, end = (STREAM, first.entry_id), (STREAM, str(appended[1].entry_id))
 

@@ -31,7 +31,9 @@ def put(bus: Transport, *bodies: bytes, stream: str = STREAM) -> list[UUID]:
     return [item.event_id for item in batch]
 
 
-def take(bus: Transport, group: str = "a", consumer: str = "one", count: int = 10) -> list[Delivery]:
+def take(
+    bus: Transport, group: str = "a", consumer: str = "one", count: int = 10
+) -> list[Delivery]:
     return bus.streams.read(group, consumer, [STREAM], count, 0 if bus.name == "memory" else 1)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -98,8 +98,7 @@ def _lines(file: str) -> Iterator[Iterable[str]]:
         yield sys.stdin
         return
     try:
-        stream: TextIO = Path(file).open(encoding="utf-8", errors="surrogateescape")
+        with Path(file).open(encoding="utf-8", errors="surrogateescape") as stream:
+            yield stream
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from error
-    with stream:
-        yield stream

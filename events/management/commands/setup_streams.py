@@ -46,8 +46,9 @@ def script() -> list[str]:
         "# Creates the streams and consumer groups. A group that exists already stays as it is.",
         "set -eu",
         ': "${REDIS_CLI:=redis-cli}"',
-        'create() { $REDIS_CLI XGROUP CREATE "$1" "$2" "$3" MKSTREAM 2>&1 '
-        '| grep -v BUSYGROUP || true; }',
+        "create() {",
+        '  $REDIS_CLI XGROUP CREATE "$1" "$2" "$3" MKSTREAM 2>&1 | grep -v BUSYGROUP || true',
+        "}",
     ]
     for group in groups():
         for stream in group.streams:

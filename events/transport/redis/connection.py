@@ -33,7 +33,7 @@ def connect(url: str, *, longest_block_s: float = 0.0) -> redis.Redis:
     redis-py would re-send a command whose reply was lost, and so append an event twice
     (redis-py#3554): its retries are off. RESP2, bytes in and out.
     """
-    client = redis.Redis.from_url(
+    client: redis.Redis = redis.Redis.from_url(
         url,
         protocol=2,
         retry=Retry(NoBackoff(), 0),
@@ -117,6 +117,11 @@ def pipelined(client: redis.Redis, commands: Sequence[Callable[[Any], Any]]) -> 
         command(pipe)
     replies: list[Any] = pipe.execute(raise_on_error=False)
     return replies
+
+
+def raw_command(client: redis.Redis, *words: Any) -> Any:
+    """Send one command as it stands."""
+    return client.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
 def _as_sent(reply: Any, **_: Any) -> Any:

@@ -19,7 +19,7 @@ from events.transport.base import (
     TailEntry,
     WorkerInfo,
 )
-from events.transport.redis.connection import pipelined, reaching, translated
+from events.transport.redis.connection import pipelined, raw_command, reaching, translated
 from events.transport.redis.presence import RedisPresence
 from events.transport.redis.streams import unpack_retry
 
@@ -101,7 +101,8 @@ class RedisInspector:
 
     def tail(self, positions: Mapping[str, str], count: int, block_ms: int) -> list[TailEntry]:
         with reaching():
-            reply = self._readers.execute_command(
+            reply = raw_command(
+                self._readers,
                 "XREAD", "COUNT", count, "BLOCK", block_ms,
                 "STREAMS", *positions.keys(), *positions.values(),
             )  # fmt: skip

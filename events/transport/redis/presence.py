@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import cast
 
 import msgspec
 import redis
@@ -52,7 +53,9 @@ class RedisPresence:
 
     def alive(self) -> tuple[WorkerInfo, ...]:
         with reaching():
-            names = self._client.zrangebyscore(keys.workers(), time.time(), "+inf")
+            names = cast(
+                "list[bytes]", self._client.zrangebyscore(keys.workers(), time.time(), "+inf")
+            )
             if not names:
                 return ()
             found = self._client.mget([keys.worker(name.decode()) for name in names])

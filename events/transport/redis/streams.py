@@ -24,7 +24,14 @@ from events.transport.base import (
     Settlement,
     Start,
 )
-from events.transport.redis.connection import Call, Scripts, pipelined, reaching, translated
+from events.transport.redis.connection import (
+    Call,
+    Scripts,
+    pipelined,
+    raw_command,
+    reaching,
+    translated,
+)
 
 
 class PackedRetry(msgspec.Struct, frozen=True, array_like=True):
@@ -94,7 +101,8 @@ class RedisStreams:
         sources = {keys.retry_stream(stream, group): stream for stream in streams}
         names = [*streams, *sources]
         with reaching():
-            reply = self._readers.execute_command(
+            reply = raw_command(
+                self._readers,
                 "XREADGROUP", "GROUP", group, consumer, "COUNT", count, "BLOCK", block_ms,
                 "STREAMS", *names, *([">"] * len(names)),
             )  # fmt: skip
