@@ -1,0 +1,176 @@
+"""The environment as the settings read it."""
+
+import os
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from astra_console.environment import Environment
+from tests.settings import OURS
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "k" * 60,
+    "ALLOWED_HOSTS": "console.example.com",
+    "ORIGINS": "https://console.example.com",
+}
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Run settings.py afresh with these variables and no others of ours."""
+    for name in OURS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+
+    def load(**variables: str) -> dict[str, Any]:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return runpy.run_path(str(ROOT / "astra_console" / "settings.py"))
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PORT", "eighty", "PORT must be a whole number from 1 to 65535, not 'eighty'."),
+        ("PORT", "70000", "PORT must be a whole number from 1 to 65535, not '70000'."),
+        ("SIMULATE", "-1", "SIMULATE must be a number from 0 to 10000, not '-1'."),
+        ("SIMULATE", "nan", "SIMULATE must be a number from 0 to 10000, not 'nan'."),
+        ("HTTPS", "maybe", "HTTPS must be 1 or 0, not 'maybe'."),
+        (
+            "ENVIRONMENT",
+            "prod",
+            "ENVIRONMENT must be one of development, staging, production, not 'prod'.",
+        ),
+        (
+            "ORIGINS",
+            "console.example.com",
+            "ORIGINS must be origins such as https://console.example.com,"
+            " not 'console.example.com'.",
+        ),
+        (
+            "REDIS_URL",
+            "http://user:secret@host",
+            "REDIS_URL must be a URL that begins with one of redis://, rediss://, unix://.",
+        ),
+        (
+            "DATABASE_URL",
+            "mysql://user:secret@host/db",
+            "DATABASE_URL must be a URL that begins with one of sqlite://, postgres://,"
+            " postgresql://.",
+        ),
+        (
+            "ASTRA_TRANSPORT",
+            "rabbit",
+            "ASTRA_TRANSPORT must be one of redis, memory, not 'rabbit'.",
+        ),
+        ("ASTRA_LEASE_S", "0", "ASTRA_LEASE_S must be a number from 1 to 3600, not '0'."),
+        (
+            "DATA_DIR",
+            "/proc/nowhere",
+            "DATA_DIR: /proc/nowhere cannot be used: No such file or directory.",
+        ),
+        (
+            "ENVIRONMENT",
+            "staging",
+            "ALLOWED_HOSTS must name the console's hosts when ENVIRONMENT is staging.",
+        ),
+    ],
+)
+def test_a_wrong_value_is_one_sentence_that_names_the_variable(
+    load: Any, name: str, value: str, sentence: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        load(**{name: value})
+
+    assert str(refusal.value) == sentence
+
+
+def test_production_wants_a_secret_key(load: Any) -> None:
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY must be set"):
+        load(**PRODUCTION | {"SECRET_KEY": ""})
+
+
+def test_nothing_set_is_enough_to_start(load: Any, tmp_path: Path) -> None:
+    settings = load()
+
+    assert settings["PORT"] == 8000
+    assert settings["REDIS_URL"] == f"unix://{tmp_path}/bus.sock"
+    assert settings["DATABASES"]["default"]["NAME"] == f"{tmp_path}/astra.sqlite3"
+    assert settings["ORIGINS"] == ["http://localhost:8000", "http://127.0.0.1:8000"]
+    assert settings["ASTRA"]["faults"] == ""
+
+
+def test_up_injects_a_few_faults_unless_told_otherwise(load: Any) -> None:
+    assert load()["UP_DEFAULTS"]["ASTRA_FAULTS"] == "reject:0.002,retry:0.01"
+    assert "ASTRA_FAULTS" not in load(ASTRA_FAULTS="")["UP_DEFAULTS"]
+
+
+def test_the_secret_key_is_made_once_and_kept(load: Any, tmp_path: Path) -> None:
+    first = load()["SECRET_KEY"]
+
+    assert len(first) >= 60
+    assert load()["SECRET_KEY"] == first
+    assert (tmp_path / "secret-key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_whose_path_is_too_long_for_a_socket_gets_one_elsewhere(
+    load: Any, tmp_path: Path
+) -> None:
+    settings = load(DATA_DIR=str(tmp_path / ("deep" * 30)))
+
+    assert len(os.fsencode(settings["BUS_SOCKET"])) <= 100
+    assert str(settings["BUS_SOCKET"]) in settings["REDIS_URL"]
+
+
+def test_cookies_are_host_bound_under_tls_and_plain_without(load: Any) -> None:
+    assert load()["SESSION_COOKIE_NAME"] == "astra_session"
+
+    settings = load(**PRODUCTION)
+
+    assert settings["SESSION_COOKIE_NAME"] == "__Host-astra_session"
+    assert settings["CSRF_COOKIE_NAME"] == "__Host-astra_csrf"
+    assert settings["SESSION_COOKIE_SECURE"]
+    assert settings["SECURE_SSL_REDIRECT"]
+
+
+def test_pages_may_open_websockets_of_the_origins_only(load: Any) -> None:
+    directives = load(**PRODUCTION)["CONTENT_SECURITY_POLICY"]["DIRECTIVES"]
+
+    assert directives["connect-src"] == ["'self'", "wss://console.example.com"]
+
+
+def test_postgresql_is_used_through_a_pool(load: Any) -> None:
+    database = load(DATABASE_URL="postgresql://astra@host/astra", DATABASE_POOL="7")["DATABASES"]
+
+    assert database["default"]["OPTIONS"]["pool"]["max_size"] == 7
+
+
+def test_the_cache_may_live_on_another_server_than_the_bus(load: Any) -> None:
+    settings = load(REDIS_URL="redis://bus:6379/0", REDIS_CACHE_URL="redis://cache:6379/0")
+
+    assert settings["ASTRA"]["redis_url"] == "redis://bus:6379/0"
+    assert settings["CACHES"]["default"]["LOCATION"] == "redis://cache:6379/0"
+    assert settings["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"] == ["redis://cache:6379/0"]
+
+
+def test_an_empty_value_counts_as_unset() -> None:
+    env = Environment({"PORT": " ", "ORIGINS": " , "})
+
+    assert env.integer("PORT", 8000, least=1, most=65535) == 8000
+    assert env.origins("ORIGINS") == []
+
+
+def test_every_variable_the_settings_read_is_in_the_example() -> None:
+    text = (ROOT / "astra_console" / "settings.py").read_text()
+
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text))
+
+    assert read == OURS
