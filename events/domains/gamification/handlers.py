@@ -131,47 +131,36 @@ def forget_old_boards() -> None:
 
 @handles(
     "Trading.TradeExecuted",
+    "Gamification.LevelUp",
     group="achievement_processors",
     batch=True,
     says=["Gamification.AchievementUnlocked", "Gamification.StreakUpdated"],
 )
-def record_trades(events: Sequence[Event], contexts: Sequence[Context]) -> None:
-    """Count each trade; unlock what it earns; carry on the daily streak."""
+def keep_records(events: Sequence[Event], contexts: Sequence[Context]) -> None:
+    """Count each trade, carry on the daily streak, note the level; unlock what that earns.
+
+    One handler for both, so that every record of a batch is locked at once, in one order.
+    """
     records = locked(TraderRecord, [context.payload.user_id for context in contexts])
     unlocked: list[Achievement] = []
     for event, context in zip(events, contexts, strict=True):
         record = records[context.payload.user_id]
         before = earned(record)
-        add_trade(record, context.payload.value)
-        if extend_streak(record, event.occurred_at.astimezone(UTC).date()):
-            said = {
-                "user_id": record.user_id,
-                "days": record.streak_days,
-                "day": record.streak_day,
-            }
-            context.caused("Gamification.StreakUpdated", said)
+        if event.event_type == "Gamification.LevelUp":
+            record.level = max(record.level, context.payload.to_level)
+        else:
+            _traded(record, event, context)
         unlocked += _unlock(event, context, newly_earned(before, record))
     save(TraderRecord, records.values())
-    Achievement.objects.bulk_create(unlocked)
+    # Where another worker handles the same event at this moment the inbox decides, not these rows.
+    Achievement.objects.bulk_create(unlocked, ignore_conflicts=True)
 
 
-@handles(
-    "Gamification.LevelUp",
-    group="achievement_processors",
-    batch=True,
-    says=["Gamification.AchievementUnlocked"],
-)
-def record_levels(events: Sequence[Event], contexts: Sequence[Context]) -> None:
-    """Unlock what the level reached has earned."""
-    records = locked(TraderRecord, [context.payload.user_id for context in contexts])
-    unlocked: list[Achievement] = []
-    for event, context in zip(events, contexts, strict=True):
-        record = records[context.payload.user_id]
-        before = earned(record)
-        record.level = max(record.level, context.payload.to_level)
-        unlocked += _unlock(event, context, newly_earned(before, record))
-    save(TraderRecord, records.values())
-    Achievement.objects.bulk_create(unlocked)
+def _traded(record: TraderRecord, event: Event, context: Context) -> None:
+    add_trade(record, context.payload.value)
+    if extend_streak(record, event.occurred_at.astimezone(UTC).date()):
+        said = {"user_id": record.user_id, "days": record.streak_days, "day": record.streak_day}
+        context.caused("Gamification.StreakUpdated", said)
 
 
 def _unlock(event: Event, context: Context, awards: list[Award]) -> list[Achievement]:

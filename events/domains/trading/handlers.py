@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 from decimal import ROUND_DOWN, Decimal
+from typing import Any
 
 from events import Context, Event, handles
 from events.domains.rows import locked, save
@@ -76,7 +77,8 @@ def give_rewards(events: Sequence[Event], contexts: Sequence[Context]) -> None:
                 earned_at=event.occurred_at,
             )
         )
-    TradingReward.objects.bulk_create(rewards)
+    # Where another worker handles the same trade at this moment the inbox decides, not this row.
+    TradingReward.objects.bulk_create(rewards, ignore_conflicts=True)
 
 
 @handles(TRADES, group="trading_internal", batch=True, says=["Trading.ClanBattleScoreUpdated"])
@@ -160,50 +162,61 @@ def keep_positions(events: Sequence[Event], contexts: Sequence[Context]) -> None
     save(Position, rows.values())
 
 
-@handles(TRADES, group="trading_risk_management", batch=True, says=["Risk.Limit.Breached"])
-def watch_trades(events: Sequence[Event], contexts: Sequence[Context]) -> None:
-    """Watch the size of each trade and what a user trades in a day."""
-    profiles = locked(RiskProfile, [context.payload.user_id for context in contexts])
+@handles(
+    TRADES,
+    *POSITIONS,
+    group="trading_risk_management",
+    batch=True,
+    says=["Risk.Limit.Breached"],
+)
+def watch_limits(events: Sequence[Event], contexts: Sequence[Context]) -> None:
+    """Watch the size of trades, what a user trades in a day, and what open positions are worth.
+
+    One handler for all of it, so that every profile of a batch is locked at once, in one order.
+    """
+    payloads = [context.payload for context in contexts]
+    profiles = locked(RiskProfile, [payload.user_id for payload in payloads])
+    known = [payload.position_id for payload in payloads if hasattr(payload, "position_id")]
+    positions = locked(RiskPosition, known)
     for event, context in zip(events, contexts, strict=True):
-        trade, profile = context.payload, profiles[context.payload.user_id]
-        breach = crossed("single_trade", Decimal(0), trade.value, profile.single_trade_limit)
-        _report(context, gravest(breach, _traded(profile, event, trade.value)))
+        profile = profiles[context.payload.user_id]
+        if event.event_type == TRADES:
+            breach = _traded(profile, event, context.payload.value)
+        else:
+            position = positions[context.payload.position_id]
+            breach = _exposed(profile, position, event, context.payload)
+        if breach is not None:
+            _report(context, breach)
     save(RiskProfile, profiles.values())
+    save(RiskPosition, positions.values())
 
 
 def _traded(profile: RiskProfile, event: Event, value: Decimal) -> Breach | None:
-    """Add to the day's volume; a trade of a day that is over no longer counts for any limit."""
+    """Add to the day's volume; a trade of a day that is over counts by its size alone."""
+    too_large = crossed("single_trade", Decimal(0), value, profile.single_trade_limit)
     day = event.occurred_at.astimezone(UTC).date()
     if profile.day is None or profile.day < day:
         profile.day, profile.day_volume = day, Decimal(0)
     if profile.day > day:
-        return None
+        return too_large
     before, profile.day_volume = profile.day_volume, profile.day_volume + value
-    return crossed("daily_volume", before, profile.day_volume, profile.daily_volume_limit)
+    maximum = profile.daily_volume_limit
+    return gravest(too_large, crossed("daily_volume", before, profile.day_volume, maximum))
 
 
-@handles(*POSITIONS, group="trading_risk_management", batch=True, says=["Risk.Limit.Breached"])
-def watch_positions(events: Sequence[Event], contexts: Sequence[Context]) -> None:
-    """Watch what a user's open positions are worth together."""
-    positions = locked(RiskPosition, [context.payload.position_id for context in contexts])
-    profiles = locked(RiskProfile, [context.payload.user_id for context in contexts])
-    for event, context in zip(events, contexts, strict=True):
-        told, position = context.payload, positions[context.payload.position_id]
-        closed = POSITION_STATES[event.event_type] == Position.State.CLOSED
-        if not position.is_news(closed, event.occurred_at):
-            continue
-        value = Decimal(0) if closed else worth(told.quantity, told.price)
-        profile = profiles[told.user_id]
-        before, profile.exposure = profile.exposure, profile.exposure + value - position.value
-        position.value, position.closed, position.as_of = value, closed, event.occurred_at
-        _report(context, crossed("exposure", before, profile.exposure, profile.exposure_limit))
-    save(RiskPosition, positions.values())
-    save(RiskProfile, profiles.values())
+def _exposed(
+    profile: RiskProfile, position: RiskPosition, event: Event, told: Any
+) -> Breach | None:
+    closed = POSITION_STATES[event.event_type] == Position.State.CLOSED
+    if not position.is_news(closed, event.occurred_at):
+        return None
+    value = Decimal(0) if closed else worth(told.quantity, told.price)
+    before, profile.exposure = profile.exposure, profile.exposure + value - position.value
+    position.value, position.closed, position.as_of = value, closed, event.occurred_at
+    return crossed("exposure", before, profile.exposure, profile.exposure_limit)
 
 
-def _report(context: Context, breach: Breach | None) -> None:
-    if breach is None:
-        return
+def _report(context: Context, breach: Breach) -> None:
     said = {
         "user_id": context.payload.user_id,
         "limit": breach.limit,
