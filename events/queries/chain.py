@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -59,6 +60,12 @@ class Chain:
     def complete(self) -> bool:
         """All that has to happen has happened."""
         return self.status.kind == "ok"
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when what is shown does; ages that grow by themselves do not count."""
+        shown = [(s.id, s.status.kind, s.settled, s.made and s.made.attempts) for s in self.steps]
+        return hashlib.sha256(repr((self.status.words, shown)).encode()).hexdigest()[:12]
 
     @property
     def truncated(self) -> bool:

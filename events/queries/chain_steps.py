@@ -15,6 +15,9 @@ from events.queries.timeline import Timeline
 
 StatusKind = Literal["ok", "warn", "bad", "info", "none"]
 Style = Literal["done", "failing", "missing", "waiting"]
+RAILS = {"│  ": "line", "├─ ": "tee", "└─ ": "end", "   ": "none"}
+"""How a page draws what a terminal writes."""
+
 TIMES = "\u00d7"
 """The multiplication sign before the number of a fold."""
 
@@ -69,9 +72,19 @@ class Step:
     """Names the fold for `unfold`; empty when it is unfolded as far as it goes."""
 
     @property
+    def rails(self) -> tuple[str, ...]:
+        """The branch as one word a level: line, tee, end or none."""
+        return tuple(RAILS[self.branch[i : i + 3]] for i in range(0, len(self.branch), 3))
+
+    @property
     def settled(self) -> int:
         """How many of the groups that read the event are done with it."""
         return sum(outcome.settled for outcome in self.reads)
+
+    @property
+    def trouble(self) -> bool:
+        """A group that reads the event failed or is overdue."""
+        return any(o.failing or o.state == "overdue" for o in self.reads)
 
 
 def steps(

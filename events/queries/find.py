@@ -1,0 +1,154 @@
+"""What a pasted id is: any of the things the console has a page for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from events.errors import UnknownType
+from events.groups import groups
+from events.models import DeadLetter, Operation, StoredEvent
+from events.registry import registry
+
+Kind = Literal["event", "chain", "dead letter", "operation", "group", "type", "entity"]
+
+SUGGESTIONS = 12
+"""Names listed when nothing fits exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Something the text names. `key` identifies it on its page; of an entity its id."""
+
+    kind: Kind
+    key: str
+    title: str
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Exact matches, names that contain the text, and what was looked through."""
+
+    text: str
+    exact: tuple[Match, ...]
+    near: tuple[Match, ...]
+    tried: tuple[str, ...]
+
+    @property
+    def only(self) -> Match | None:
+        """The one thing it can be."""
+        return self.exact[0] if len(self.exact) == 1 else None
+
+
+def find(text: str) -> Found:
+    """Find out what `text` names. One statement per domain at most and six more, each on an index.
+
+    A UUID is a chain before it is an event: the root of a chain carries its id, and is its first row.
+    """
+    text = text.strip()
+    exact: list[Match] = []
+    tried: list[str] = []
+    for name, look in LOOKS:
+        tried.append(name)
+        exact += look(text)
+        if exact and exact[0].kind in ("chain", "event", "type", "group"):
+            break
+    near = () if exact or not text else tuple(_near(text.casefold()))[:SUGGESTIONS]
+    return Found(text, tuple(exact), near, tuple(tried))
+
+
+def _event(text: str) -> Iterator[Match]:
+    event_id = _uuid(text)
+    row = StoredEvent.objects.filter(event_id=event_id).first() if event_id else None
+    if row is not None:
+        yield Match("event", str(row.event_id), row.event_type, row.domain)
+
+
+def _chain(text: str) -> Iterator[Match]:
+    correlation_id = _uuid(text)
+    if correlation_id and StoredEvent.objects.filter(correlation_id=correlation_id).exists():
+        yield Match("chain", str(correlation_id), "chain")
+
+
+def _unstored(text: str) -> Iterator[Match]:
+    """A dead letter whose event the store does not have."""
+    event_id = _uuid(text)
+    rows = DeadLetter.objects.filter(event_id=event_id) if event_id else DeadLetter.objects.none()
+    for pk, event_type, group in rows.values_list("pk", "event_type", "group_name")[:SUGGESTIONS]:
+        yield Match("dead letter", str(pk), f"{event_type} of {group}")
+
+
+def _name(text: str) -> Iterator[Match]:
+    entry = registry.by_stream(text)
+    if entry is None:
+        try:
+            entry = registry.resolve(text) if text else None
+        except UnknownType:
+            entry = None
+    if entry is not None:
+        yield Match("type", entry.name, entry.title, entry.domain)
+
+
+def _group(text: str) -> Iterator[Match]:
+    yield from (Match("group", g.name, g.name, g.domain) for g in groups() if g.name == text)
+
+
+def _number(text: str) -> Iterator[Match]:
+    kind, _, digits = text.rpartition(" ")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+        return
+    pk = int(digits)
+    if kind in ("", "dead letter"):
+        for event_type, group in DeadLetter.objects.filter(pk=pk).values_list(
+            "event_type", "group_name"
+        ):
+            yield Match("dead letter", digits, f"{event_type or 'entry'} of {group}")
+    if kind in ("", "operation") and Operation.objects.filter(pk=pk).exists():
+        yield Match("operation", digits, f"operation {digits}")
+
+
+def _entity(text: str) -> Iterator[Match]:
+    """``123``, or with what it is: ``user:123``."""
+    label, _, entity_id = text.rpartition(":")
+    if not entity_id or len(entity_id) > 200:
+        return
+    domains = {e.domain for e in registry.all() if not label or e.entity_label == label}
+    hit = [
+        domain
+        for domain in sorted(domains)
+        if StoredEvent.objects.filter(domain=domain, entity_id=entity_id).exists()
+    ]
+    if hit:
+        yield Match("entity", entity_id, f"events about {text}", hit[0] if len(hit) == 1 else "")
+
+
+LOOKS: tuple[tuple[str, Callable[[str], Iterator[Match]]], ...] = (
+    ("correlation id", _chain),
+    ("event id", _event),
+    ("event id of a dead letter", _unstored),
+    ("event type, alias or stream", _name),
+    ("group", _group),
+    ("dead letter or operation number", _number),
+    ("entity id", _entity),
+)
+"""What a text may be, in the order it is tried."""
+
+
+def _near(text: str) -> Iterator[Match]:
+    for group in groups():
+        if text in group.name.casefold():
+            yield Match("group", group.name, group.name, group.domain)
+    for entry in registry.all():
+        texts = (entry.name, entry.title, entry.stream, *entry.aliases)
+        if any(text in name.casefold() for name in texts):
+            yield Match("type", entry.name, entry.title, entry.domain)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
