@@ -7,9 +7,12 @@ from enum import IntEnum
 from functools import wraps
 from typing import Any
 
+from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 
@@ -39,6 +42,14 @@ def role_of(user: AbstractBaseUser | AnonymousUser) -> Role | None:
         user._console_role = _read_role(user)  # type: ignore[attr-defined]
     role: Role | None = user._console_role  # type: ignore[attr-defined]
     return role
+
+
+async def role_of_session(session_key: str | None) -> Role | None:
+    """The present role of whoever a session belongs to; None once they signed out or may not.
+
+    Reads session, user and groups anew: for sockets, which outlive the request that opened them.
+    """
+    return await sync_to_async(_role_of_session)(session_key)
 
 
 def requires(role: Role, *, to: str) -> Callable[[View], View]:
@@ -102,6 +113,12 @@ class SignInAndRole(LoginRequiredMiddleware):
             answer.headers["HX-Redirect"] = self.get_login_url(view)
             del answer.headers["Location"]
         return answer
+
+
+def _role_of_session(session_key: str | None) -> Role | None:
+    request = HttpRequest()
+    request.session = SessionStore(session_key)
+    return role_of(get_user(request))
 
 
 def _read_role(user: User) -> Role | None:

@@ -5,7 +5,7 @@ times     ago clock
 marks     chip status domain_of short_type
 ids       dom_id
 drawings  spark
-payloads  pretty one_line
+payloads  pretty one_line as_json
 """
 
 from __future__ import annotations
@@ -132,6 +132,12 @@ def spark(points: Sequence[Point], title: str, kind: str = "") -> SafeString:
 def pretty(data: Mapping[str, Any]) -> str:
     """A payload as indented JSON, keys in order; escaped by the template like any text."""
     return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, default=str)
+
+
+@register.filter
+def as_json(data: object) -> str:
+    """For a `data-` attribute that a script reads; escaped by the template like any text."""
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
 @register.filter
