@@ -23,7 +23,7 @@ $(BIN)/python:
 	  echo "Astra Console needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1); name a newer one: make up PYTHON=/path/to/python3"; exit 1; }
 	@echo "Making the virtual environment in .venv"
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
-	  echo "Python could not make a virtual environment; on Debian and Ubuntu install python3-venv"; exit 1; }
+	  echo "Python could not make a virtual environment; on Debian and Ubuntu install it: apt-get install python3-venv"; exit 1; }
 
 $(STAMP): requirements.txt | $(BIN)/python
 	@echo "Installing the packages of requirements.txt"

@@ -18,11 +18,12 @@ HTMX = "django_htmx/htmx-4.min.js"
 async def opens(origin: str) -> bool:
     """Whether the origin check lets it through to the routes, of which none fits."""
     socket = websocket(application, "/nowhere/", {"origin": origin})
+    await socket.send_input({"type": "websocket.disconnect", "code": 1000})
     try:
-        refusal = await socket.receive_output(5)
+        await socket.wait(5)
     except ValueError as no_route:
         return "No route found" in str(no_route)
-    assert refusal["type"] == "websocket.close"
+    assert (await socket.receive_output(5))["type"] == "websocket.close"
     return False
 
 
