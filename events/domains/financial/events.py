@@ -79,7 +79,7 @@ class _PaidSubscription(Payload):
     plan: Plan
     amount: Annotated[Price, Field(description="What was paid for the period.")]
     currency: Currency = "USD"
-    period_end: Annotated[date, Field(description="Last UTC day that is paid for.")]
+    period_end: Annotated[date, Field(description="UTC day on which the paid period ends.")]
 
 
 @event_type(

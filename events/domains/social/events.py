@@ -101,7 +101,7 @@ class SocialInteraction(Payload):
         "entry_id": "feed-0198c0de-7d5a-7c3e-9a51-3f0c2b6e1a77",
         "user_id": 123,
         "kind": "celebration",
-        "text": "Reached level 16 and is now a Pioneer",
+        "text": "Reached level 16 and carries the title Pioneer",
     },
 )
 class FeedEntryCreated(Payload):
