@@ -191,19 +191,26 @@ class Execution:
             task.context.said.clear()
             task.took_us = 0
         try:
+            group_id = self._known_group_id()
             self._call_outside(unit)
             with writing():
                 fresh = self._not_yet_done(unit)
                 count = self._run(unit, fresh)
-                self._record([task for task in unit[:count] if fresh.get(task.event_id) is task])
+                self._record(
+                    group_id, [task for task in unit[:count] if fresh.get(task.event_id) is task]
+                )
                 self._close_replays(unit[:count])
             return count
         except HandlerFailed as failed:
             if worth_repeating(failed.error):
                 raise Contention(str(failed.error)) from failed.error
             raise
+        except IntegrityError as error:
+            # Another worker marked one of these events first, or our group's number is gone.
+            self._group_id = None
+            raise Contention(str(error)) from error
         except Exception as error:
-            if isinstance(error, IntegrityError) or worth_repeating(error):
+            if worth_repeating(error):
                 raise Contention(str(error)) from error
             raise
 
@@ -220,7 +227,7 @@ class Execution:
         by_id: dict[UUID, Task] = {}
         for task in unit:
             by_id.setdefault(task.event_id, task)
-        marks = HandledEvent.objects.filter(group_id=self.group_id, event_id__in=by_id)
+        marks = HandledEvent.objects.filter(group_id=self._known_group_id(), event_id__in=by_id)
         done = set(marks.values_list("event_id", flat=True))
         afresh = [task.event_id for task in unit if not task.delivery.redelivered]
         done |= buried(self.group.name, afresh) if afresh else set()
@@ -274,13 +281,13 @@ class Execution:
         delivery = task.delivery
         self._faults.strike(task.event, self.group.name, delivery.attempt, delivery.redelivered)
 
-    def _record(self, tasks: Sequence[Task]) -> None:
+    def _record(self, group_id: int, tasks: Sequence[Task]) -> None:
         """The inbox marks and the said events, in the handlers' own transaction."""
         at = now()
         HandledEvent.objects.bulk_create(
             [
                 HandledEvent(
-                    group_id=self.group_id,
+                    group_id=group_id,
                     event_id=task.event_id,
                     handled_at=at,
                     duration_us=min(task.took_us, MAX_DURATION_US),
@@ -354,9 +361,8 @@ class Execution:
         error_class, message = describe(error)
         return Failure(now().isoformat(), error_class, message, self.worker)
 
-    @property
-    def group_id(self) -> int:
-        """The inbox's number for this group."""
+    def _known_group_id(self) -> int:
+        """The inbox's number for this group, made outside the transaction that may be undone."""
         if self._group_id is None:
             row, _ = ConsumerGroup.objects.get_or_create(name=self.group.name)
             self._group_id = row.id

@@ -171,6 +171,7 @@ def event_type(
     """
 
     def register(model: type[P]) -> type[P]:
+        _check_name(name)
         entry = EventType(
             name=name,
             version=version,
@@ -191,11 +192,14 @@ def event_type(
     return register
 
 
-def _check(entry: EventType) -> None:
-    if not re.fullmatch(r"[A-Z][A-Za-z]*(\.[A-Z][A-Za-z]*){1,2}", entry.name):
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Z][A-Za-z]*(\.[A-Z][A-Za-z]*){1,2}", name):
         raise ConfigurationError(
-            f"{entry.name!r} is not an event type name: write Domain.Event or Domain.Entity.Action"
+            f"{name!r} is not an event type name: write Domain.Event or Domain.Entity.Action"
         )
+
+
+def _check(entry: EventType) -> None:
     if entry.entity_field not in entry.payload.model_fields:
         raise ConfigurationError(
             f"{entry.name}: its entity field {entry.entity_field!r} is not a field of the payload"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -60,7 +61,7 @@ def validated(raw: Mapping[str, Any]) -> Event:
         event_id=event_id,
         event_type=entry.name,
         event_version=entry.version,
-        occurred_at=given.occurred_at or now(),
+        occurred_at=(given.occurred_at or now()).astimezone(UTC),
         correlation_id=given.correlation_id or event_id,
         causation_id=given.causation_id,
         producer=given.producer or f"{entry.domain}@{bus_settings().version}",

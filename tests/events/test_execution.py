@@ -1,0 +1,398 @@
+"""What becomes of a delivery: handled, retried, dead, and never twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from events import Context, Event, Reject, Retry
+from events.groups import Group
+from events.models import DeadLetter, HandledEvent, StoredEvent
+from events.operations import Actor, replay_dead_letters
+from events.transport.base import Append, Delivery
+from events.worker import GroupRunner, Worker
+from tests.bus_fixture import Bus
+from tests.events.conftest import trade
+
+GroupOf = Callable[..., Group]
+OPERATOR = Actor("olga", "console", may_operate=True)
+XP = {"user_id": 123, "xp": 15, "source": "trade", "reason": "test"}
+
+
+class Seen(list[UUID]):
+    """A handler that notes what it saw."""
+
+    def __call__(self, event: Event, context: Context) -> None:
+        self.append(event.event_id)
+
+    __name__ = __qualname__ = "seen"
+
+
+def seen_by(seen: list[UUID]) -> Callable[[Event, Context], None]:
+    def note(event: Event, context: Context) -> None:
+        seen.append(event.event_id)
+
+    return note
+
+
+def test_effects_mark_and_said_events_are_there_together(bus: Bus, group_of: GroupOf) -> None:
+    def says(event: Event, context: Context) -> None:
+        context.caused("Gamification.XPGained", XP)
+
+    event = trade()
+    bus.publish(event)
+    bus.drain([group_of(says)])
+
+    mark = HandledEvent.objects.get(group__name="testers")
+    assert (mark.event_id, mark.attempts, mark.ignored) == (event.event_id, 1, False)
+    (said,) = bus.events("Gamification.XPGained")
+    assert (said.causation_id, said.producer.partition("@")[0]) == (event.event_id, "testers")
+    assert StoredEvent.objects.filter(relayed_at=None).count() == 0
+
+
+def test_a_failing_handler_leaves_neither_effects_nor_said_events(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    def half_done(event: Event, context: Context) -> None:
+        context.caused("Gamification.XPGained", XP)
+        HandledEvent.objects.create(
+            group_id=1, event_id=event.event_id, handled_at=event.occurred_at, duration_us=0,
+            attempts=1,
+        )  # fmt: skip
+        raise Reject("no")
+
+    bus.publish(trade())
+    bus.drain([group_of(half_done)])
+
+    assert bus.events("Gamification.XPGained") == []
+    assert HandledEvent.objects.count() == 0
+    assert DeadLetter.objects.count() == 1
+
+
+def test_an_event_delivered_again_is_not_handled_again(bus: Bus, group_of: GroupOf) -> None:
+    seen: list[UUID] = []
+    group = group_of(seen_by(seen))
+    event = trade()
+    bus.publish(event)
+    bus.drain([group])
+    bus.memory._seen.clear()
+    stream = event.get_stream_name()
+    bus.transport.streams.append([Append(stream, event.event_id, event.to_json())])
+
+    bus.drain([group])
+
+    assert seen == [event.event_id]
+
+
+def test_twins_in_one_batch_are_handled_once(bus: Bus, group_of: GroupOf) -> None:
+    seen: list[UUID] = []
+    group = group_of(seen_by(seen))
+    event = trade()
+    for _ in range(2):
+        bus.memory._seen.clear()
+        stream = event.get_stream_name()
+        bus.transport.streams.append([Append(stream, event.event_id, event.to_json())])
+
+    bus.drain([group])
+
+    assert seen == [event.event_id]
+    assert HandledEvent.objects.filter(group__name="testers").count() == 1
+
+
+def test_only_the_guilty_event_of_a_batch_suffers(bus: Bus, group_of: GroupOf) -> None:
+    def picky(event: Event, context: Context) -> None:
+        if event.data["user_id"] == 13:
+            raise Reject("unlucky")
+
+    group = group_of(picky)
+    bus.publish(*(trade(user_id=user_id) for user_id in range(10, 16)))
+    bus.drain([group])
+
+    (letter,) = bus.dead_letters()
+    assert letter.message == "unlucky"
+    assert HandledEvent.objects.filter(group__name="testers").count() == 5
+
+
+def test_all_handlers_of_a_group_commit_together(bus: Bus, group_of: GroupOf) -> None:
+    def says(event: Event, context: Context) -> None:
+        context.caused("Gamification.XPGained", XP)
+
+    def fails(event: Event, context: Context) -> None:
+        raise Reject("the second handler does not like it")
+
+    bus.publish(trade())
+    bus.drain([group_of(says, fails)])
+
+    assert bus.events("Gamification.XPGained") == []
+    assert len(bus.dead_letters()) == 1
+
+
+def test_one_groups_failure_is_not_anothers(bus: Bus, group_of: GroupOf) -> None:
+    seen: list[UUID] = []
+
+    def fails(event: Event, context: Context) -> None:
+        raise Reject("no")
+
+    bus.publish(trade())
+    bus.drain([group_of(fails, name="ill"), group_of(seen_by(seen), name="well")])
+
+    assert [letter.group_name for letter in bus.dead_letters()] == ["ill"]
+    assert len(seen) == 1
+
+
+def test_a_bug_is_retried_by_policy_and_then_set_aside(bus: Bus, group_of: GroupOf) -> None:
+    attempts: list[int] = []
+
+    def buggy(event: Event, context: Context) -> None:
+        attempts.append(context.attempt)
+        raise ZeroDivisionError("oops")
+
+    group = group_of(buggy, max_retries=2)
+    bus.publish(trade())
+    drain_with_retries(bus, group)
+
+    assert attempts == [1, 2, 3]
+    (letter,) = bus.dead_letters()
+    assert (letter.kind, letter.error_class, letter.message) == (
+        "exhausted", "ZeroDivisionError", "oops",
+    )  # fmt: skip
+    assert [attempt["error"] for attempt in letter.attempts] == ["ZeroDivisionError"] * 3
+    assert "buggy" in letter.traceback
+    assert bytes(letter.body) == bus.events()[0].to_json()
+
+
+def test_a_transient_failure_heals_by_a_retry(bus: Bus, group_of: GroupOf) -> None:
+    def late(event: Event, context: Context) -> None:
+        if context.attempt == 1:
+            raise Retry("not yet", delay_s=0)
+
+    bus.publish(trade())
+    drain_with_retries(bus, group_of(late))
+
+    assert bus.dead_letters() == []
+    assert HandledEvent.objects.get(group__name="testers").attempts == 2
+
+
+def test_a_waiting_retry_blocks_no_later_event(bus: Bus, group_of: GroupOf) -> None:
+    seen: list[UUID] = []
+
+    def first_waits(event: Event, context: Context) -> None:
+        if event.data["user_id"] == 1:
+            raise Retry(delay_s=3_600)
+        seen.append(event.event_id)
+
+    bus.publish(trade(user_id=1), trade(user_id=2))
+    bus.drain([group_of(first_waits)])
+
+    assert len(seen) == 1
+    waiting = bus.transport.inspector.retries([("astra.trading.tradeexecuted.v1", "testers")])
+    assert [info.waiting for info in waiting.values()] == [1]
+
+
+def test_an_event_no_handler_wants_counts_as_handled_and_ignored(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    seen: list[UUID] = []
+    group = group_of(seen_by(seen), only={"symbol": ("BTC",)})
+    bus.publish(trade())
+    bus.drain([group])
+
+    assert seen == []
+    assert HandledEvent.objects.get(group__name="testers").ignored is True
+
+
+def test_a_batch_handler_gets_all_events_of_the_batch_at_once(bus: Bus, group_of: GroupOf) -> None:
+    calls: list[int] = []
+
+    def together(events: Sequence[Event], contexts: Sequence[Context]) -> None:
+        calls.append(len(events))
+
+    bus.publish(*(trade() for _ in range(7)))
+    bus.drain([group_of(together, batch=True)])
+
+    assert calls == [7]
+
+
+def test_an_external_handler_runs_outside_any_transaction(bus: Bus, group_of: GroupOf) -> None:
+    from django.db import connection
+
+    inside: list[bool] = []
+
+    def calls_out(event: Event, context: Context) -> None:
+        inside.append(connection.in_atomic_block)
+
+    bus.publish(trade(), trade())
+    bus.drain([group_of(calls_out, external=True)])
+
+    assert inside == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"\xff not json", "poison"), (b"{}", "poison"), (b"", "poison")],
+)
+def test_bytes_that_are_no_event_become_a_dead_letter_with_their_bytes(
+    bus: Bus, group_of: GroupOf, body: bytes, kind: str
+) -> None:
+    group = group_of(seen_by([]))
+    stream = "astra.trading.tradeexecuted.v1"
+    bus.transport.streams.append([Append(stream, trade().event_id, body)])
+    bus.publish(trade())
+
+    bus.drain([group])
+
+    (letter,) = bus.dead_letters()
+    assert (letter.kind, bytes(letter.body)) == (kind, body)
+    assert HandledEvent.objects.filter(group__name="testers").count() == 1
+
+
+def test_a_payload_that_does_not_validate_is_set_aside_with_its_field(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    event = trade()
+    raw = event.to_json().replace(b'"1500.00"', b'"a lot"')
+    bus.transport.streams.append([Append(event.get_stream_name(), event.event_id, raw)])
+
+    bus.drain([group_of(seen_by([]))])
+
+    (letter,) = bus.dead_letters()
+    assert letter.kind == "permanent"
+    assert "data.value" in letter.message
+
+
+def test_an_entry_that_kills_its_worker_is_set_aside_after_three_starts(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    seen: list[UUID] = []
+    group = group_of(seen_by(seen))
+    bus.publish(trade())
+    (delivery,) = read(bus, group, "dead")
+    for name in ("dead-2", "dead-3"):
+        (claimed,) = bus.transport.streams.reclaim(delivery.stream, group.name, name, 0)
+        bus.transport.streams.begin(group.name, name, claimed)
+
+    reclaim_and_run(bus, group)
+
+    (letter,) = bus.dead_letters()
+    assert (letter.kind, letter.error_class) == ("poison", "Poison")
+    assert seen == []
+
+
+def test_a_dead_workers_entry_is_handled_by_another(bus: Bus, group_of: GroupOf) -> None:
+    seen: list[UUID] = []
+    group = group_of(seen_by(seen))
+    bus.publish(trade())
+    read(bus, group, "dead")
+    bus.drain([group])
+    assert seen == []
+
+    reclaim_and_run(bus, group)
+
+    assert len(seen) == 1
+
+
+def test_a_chain_that_never_ends_is_cut(bus: Bus, group_of: GroupOf) -> None:
+    def again(event: Event, context: Context) -> None:
+        context.caused("Trading.TradeExecuted", event.data)
+
+    bus.publish(trade())
+    bus.drain([group_of(again)])
+
+    (letter,) = bus.dead_letters()
+    assert "taken for a loop" in letter.message
+    assert len(bus.events()) == 33
+
+
+def test_a_replay_runs_in_the_failed_group_alone_and_resolves(bus: Bus, group_of: GroupOf) -> None:
+    ill, seen = [True], []
+
+    def recovers(event: Event, context: Context) -> None:
+        if ill[0]:
+            raise Reject("still ill")
+
+    failing, well = group_of(recovers, name="ill"), group_of(seen_by(seen), name="well")
+    bus.publish(trade())
+    bus.drain([failing, well])
+    ill[0] = False
+    (letter,) = bus.dead_letters()
+
+    replay_dead_letters(OPERATOR, [letter.pk], "the cause is gone")
+    bus.drain([failing, well])
+
+    letter.refresh_from_db()
+    assert letter.state == "resolved"
+    assert HandledEvent.objects.filter(group__name="ill").count() == 1
+    assert len(seen) == 1
+
+
+def test_a_replay_that_fails_again_opens_the_same_letter_again(bus: Bus, group_of: GroupOf) -> None:
+    def ill(event: Event, context: Context) -> None:
+        raise Reject("still ill")
+
+    group = group_of(ill)
+    bus.publish(trade())
+    bus.drain([group])
+    replay_dead_letters(OPERATOR, [bus.dead_letters()[0].pk], "try")
+    bus.drain([group])
+
+    (letter,) = bus.dead_letters()
+    assert (letter.state, len(letter.attempts)) == ("new", 2)
+
+
+def test_a_dead_letters_entry_delivered_again_stays_dead(bus: Bus, group_of: GroupOf) -> None:
+    attempts: list[int] = []
+
+    def ill(event: Event, context: Context) -> None:
+        attempts.append(1)
+        raise Reject("ill")
+
+    group, event = group_of(ill), trade()
+    bus.publish(event)
+    bus.drain([group])
+    bus.memory._seen.clear()
+    stream = event.get_stream_name()
+    bus.transport.streams.append([Append(stream, event.event_id, event.to_json())])
+
+    bus.drain([group])
+
+    assert attempts == [1]
+    assert len(bus.dead_letters()) == 1
+
+
+def read(bus: Bus, group: Group, consumer: str) -> list[Delivery]:
+    return bus.transport.streams.read(group.name, consumer, group.streams, 10, 0)
+
+
+def reclaim_and_run(bus: Bus, group: Group) -> None:
+    """Let the lease end and another worker's sweep come round."""
+    bus.clock.advance(3_600)
+    (runner,) = Worker([group])._runners
+    assert isinstance(runner, GroupRunner)
+    runner._sweep_if_due()
+
+
+def drain_with_retries(bus: Bus, group: Group) -> None:
+    """Drain, letting the time of every retry come."""
+    stream = "astra.trading.tradeexecuted.v1"
+    for _ in range(10):
+        bus.drain([group])
+        bus.transport.streams.promote(stream, group.name, bus.clock.now() + 3_600)
+
+
+def test_the_context_tells_payload_attempt_and_deadline(bus: Bus, group_of: GroupOf) -> None:
+    given: list[Any] = []
+
+    def look(event: Event, context: Context) -> None:
+        given.append(
+            (context.payload.value, context.attempt, context.deadline_at > event.occurred_at)
+        )
+
+    bus.publish(trade())
+    bus.drain([group_of(look)])
+
+    from decimal import Decimal
+
+    assert given == [(Decimal("1500.00"), 1, True)]
