@@ -204,17 +204,18 @@ def _said_of_position(
 @transaction.atomic
 def join_clan_battle(
     user_id: int, clan_id: str, battle_id: str, *, lasts: timedelta = timedelta(hours=1)
-) -> None:
+) -> BattleTrader:
     """Let a trader fight for a clan; a battle nobody joined before starts now and `lasts` so long.
 
-    A trader who is in the battle already stays with the clan they chose first. Nothing is said
-    until they score.
+    Returns their part in it: who is in the battle already stays with the clan they chose first.
+    Nothing is said until they score.
     """
     begins = datetime.now(UTC)
     battle = ClanBattle(battle_id=battle_id, starts_at=begins, ends_at=begins + lasts)
     ClanBattle.objects.bulk_create([battle], ignore_conflicts=True)
     trader = BattleTrader(battle_id=battle_id, user_id=user_id, clan_id=clan_id)
     BattleTrader.objects.bulk_create([trader], ignore_conflicts=True)
+    return BattleTrader.objects.get(battle_id=battle_id, user_id=user_id)
 
 
 def _new_id(kind: str) -> str:

@@ -114,9 +114,10 @@ def test_a_closed_position_stays_closed(bus: Bus) -> None:
 def test_a_trader_stays_with_the_clan_they_joined_first(bus: Bus) -> None:
     services.join_clan_battle(7, "orion", "battle-1", lasts=timedelta(minutes=5))
 
-    services.join_clan_battle(7, "lyra", "battle-1", lasts=timedelta(days=5))
+    part = services.join_clan_battle(7, "lyra", "battle-1", lasts=timedelta(days=5))
 
     battle = ClanBattle.objects.get()
     assert battle.ends_at - battle.starts_at == timedelta(minutes=5)
-    assert BattleTrader.objects.get().clan_id == "orion"
+    assert BattleTrader.objects.get() == part
+    assert part.clan_id == "orion"
     assert bus.events() == []

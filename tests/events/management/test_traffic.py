@@ -1,0 +1,52 @@
+"""What the made-up people do: drawn from a seed, like a market."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from typing import Any
+
+from events.management.traffic import FIRST_USERS, TRADE, Step, Traffic
+
+
+def planned(seed: int, count: int) -> list[Step]:
+    """The first steps of a seed, none of them performed."""
+    return list(islice(Traffic(seed).steps(), count))
+
+
+def traded(steps: list[Step]) -> list[tuple[Any, ...]]:
+    """Whom, what, which way, how much and at which price of every trade."""
+    return [step.act.args for step in steps if step.kind == TRADE]  # type: ignore[attr-defined]
+
+
+def test_a_seed_gives_the_same_steps_in_the_same_order() -> None:
+    first, again, other = planned(7, 2_000), planned(7, 2_000), planned(8, 2_000)
+
+    assert [step.kind for step in first] == [step.kind for step in again]
+    assert traded(first) == traded(again)
+    assert traded(first) != traded(other)
+
+
+def test_nobody_trades_before_there_are_users() -> None:
+    steps = planned(7, 2_000)
+
+    kinds = [step.kind for step in steps]
+    assert kinds[: 2 * FIRST_USERS] == ["register", "profile"] * FIRST_USERS
+    assert kinds[2 * FIRST_USERS] in {"order", TRADE}
+
+
+def test_values_have_a_heavy_tail() -> None:
+    values = sorted(quantity * price for *_, quantity, price in traded(planned(7, 60_000)))
+
+    usual = [value for value in values if 50 <= value <= 5_000]
+    assert len(usual) > 0.97 * len(values)
+    assert values[0] > 49
+    assert 100_000 < values[-1] < 250_001
+
+
+def test_every_domain_gets_its_share() -> None:
+    kinds = Counter(step.kind for step in planned(7, 20_000))
+
+    seldom = {kind for kind, count in kinds.items() if count < 10}
+    assert seldom <= {"refund"}
+    assert {"payment", "sale", "claim", "like", "battle", "session", "viral"} <= set(kinds)
