@@ -15,3 +15,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("monitoring.urls")),
 ]
+
+handler400 = "monitoring.views.errors.bad_request"

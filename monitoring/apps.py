@@ -1,5 +1,7 @@
 """Django app of the console."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class MonitoringConfig(AppConfig):
 
     name = "monitoring"
     verbose_name = "Console"
+
+    def ready(self) -> None:
+        """Declare the periodic work of the console, whichever process takes it up."""
+        import_module("monitoring.live")

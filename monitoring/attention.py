@@ -21,6 +21,9 @@ LOST_S = 600.0
 RELAY_SLOW_S = 10.0
 """An accepted event should be on the bus within milliseconds; after this it is worth a word."""
 
+FAILING_ONE_BY_ONE = 2
+"""More groups with dead letters than this are one line: all else must stay in sight."""
+
 MEMORY_SHARE = 0.8
 """Above this share of its memory limit the bus begins to hold publishing back."""
 
@@ -64,7 +67,7 @@ def needs(snapshot: Snapshot, flow: Callable[[str], Flow]) -> tuple[Need, ...]:
     found = [*_bus(snapshot), *_workers(snapshot), *_relay(snapshot)]
     if snapshot.bus.reachable and _alive(snapshot):
         found += [need for group in snapshot.worst_first() for need in _behind(group, flow)]
-    found += [need for group in snapshot.groups for need in _dead_letters(group)]
+    found += _dead_letters(snapshot)
     return tuple(sorted(found, key=lambda need: need.kind != "bad"))
 
 
@@ -150,18 +153,34 @@ def _behind(group: GroupState, flow: Callable[[str], Flow]) -> Iterator[Need]:
     )
 
 
-def _dead_letters(group: GroupState) -> Iterator[Need]:
-    if not group.dead_letters:
+def _dead_letters(snapshot: Snapshot) -> Iterator[Need]:
+    failing = sorted(snapshot.dead_letters_by_group.items(), key=lambda item: (-item[1], item[0]))
+    detail = "none is lost: they are dead letters and can be replayed"
+    if snapshot.faults:
+        detail = "faults are injected: some of these failures are made on purpose"
+    if len(failing) > FAILING_ONE_BY_ONE:
+        name, most = failing[0]
+        yield Need(
+            "bad",
+            "failing",
+            counted(len(failing), "group"),
+            f"set aside {counted(snapshot.dead_letters_open, 'event')} they could not handle,"
+            f" {number(most)} of them {name}.",
+            url=reverse("dead-letters"),
+            action="Look and replay",
+            detail=detail,
+        )
         return
-    yield Need(
-        "bad",
-        "failing",
-        group.name,
-        f"could not handle {counted(group.dead_letters, 'event')}; the other groups did.",
-        url=reverse("dead-letters", query={"group": group.name}),
-        action="Look and replay",
-        detail="set aside as dead letters, none lost",
-    )
+    for name, count in failing:
+        yield Need(
+            "bad",
+            "failing",
+            name,
+            f"set aside {counted(count, 'event')} it could not handle.",
+            url=reverse("dead-letters", query={"group": name}),
+            action="Look and replay",
+            detail=detail,
+        )
 
 
 def _alive(snapshot: Snapshot) -> bool:

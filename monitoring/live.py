@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 Render = Callable[[Snapshot], list[str]]
 
+SHELL_PARTS = ("_rail_count.html", "_notices.html", "_faults.html")
+"""Templates that every page has around it."""
+
 OVERVIEW_PARTS = ("sentence", "needs", "figures", "groups", "domains", "failures")
 """Templates of the overview: each has one root element with an id of its own."""
 
@@ -81,8 +84,9 @@ def _shell_parts(snapshot: Snapshot) -> list[str]:
         "snapshot": snapshot,
         "bus_seen_at": readings.bus_seen_at,
         "count": snapshot.dead_letters_open,
+        "faults": snapshot.faults,
     }
-    return [render_to_string(name, context) for name in ("_rail_count.html", "_notices.html")]
+    return [render_to_string(name, context) for name in SHELL_PARTS]
 
 
 def _overview_parts(window: str, snapshot: Snapshot) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from events.queries import dead_letters
+from events.queries.dead_letters import Letter
 from events.queries.snapshot import GroupState, Snapshot
-from events.registry import registry
 from monitoring import samples
 from monitoring.attention import BEHIND_S, Flow, Need, needs
 from monitoring.charts import Point
@@ -20,6 +22,9 @@ LABELS = {"1h": "1 h", "24h": "24 h", "7d": "7 d"}
 
 GROUPS_SHOWN = 6
 """The worst groups; the others are one click away."""
+
+FAILURES_SHOWN = 5
+"""The newest open dead letters."""
 
 Series = tuple[Point, ...]
 
@@ -77,6 +82,7 @@ class Overview:
     groups: tuple[GroupRow, ...]
     group_count: int
     domains: tuple[DomainRow, ...]
+    failures: tuple[Letter, ...]
 
     @property
     def window_label(self) -> str:
@@ -85,7 +91,7 @@ class Overview:
 
 
 def overview(snapshot: Snapshot, window: str) -> Overview:
-    """Read the samples of a window and put the page together. At most five SQL statements."""
+    """Read the samples of a window and put the page together. At most six SQL statements."""
     recent, past = samples.recent(), samples.history(WINDOWS[window])
     flows = {group.name: _flow(recent, group.name) for group in snapshot.groups}
     found = needs(snapshot, flows.__getitem__)
@@ -100,6 +106,7 @@ def overview(snapshot: Snapshot, window: str) -> Overview:
         groups=_groups(snapshot, flows, past),
         group_count=len(snapshot.groups),
         domains=domains,
+        failures=dead_letters.letters(size=FAILURES_SHOWN).rows,
     )
 
 
@@ -201,7 +208,7 @@ def _outlook(state: GroupState, flow: Flow) -> tuple[str, str]:
     if behind:
         return "warn", duration(drains_s)
     if state.dead_letters:
-        return "bad", counted(state.dead_letters, "dead letter")
+        return "bad", f"{number(state.dead_letters)} failed"
     if state.retries_waiting:
         return "warn", counted(state.retries_waiting, "retry", "retries")
     return "ok", "keeps up"
@@ -210,9 +217,7 @@ def _outlook(state: GroupState, flow: Flow) -> tuple[str, str]:
 def _domains(
     snapshot: Snapshot, recent: samples.History, past: samples.History
 ) -> tuple[DomainRow, ...]:
-    types: dict[str, int] = {}
-    for kind in registry.all():
-        types[kind.domain] = types.get(kind.domain, 0) + 1
+    types = Counter(stream.domain for stream in snapshot.streams)
     return tuple(
         DomainRow(name, recent.rate_now(_domain(name)), past.rates(_domain(name)), types[name])
         for name in types

@@ -146,9 +146,10 @@ class Viewer:
             await self.send({"kind": "bus", "reason": str(error)})
             self._lost += stretch.count
             return
+        # Of rows that came before this socket did, `matched` knows nothing either.
         self.counters.held = 0
-        self.counters.shown += found.rows
-        self.counters.skipped += found.left
+        self.counters.shown += min(found.rows, stretch.count)
+        self.counters.skipped += max(0, stretch.count - found.rows)
         self.last_ms = found.until_ms
         await self._send_rows(found.html, found.rows)
 

@@ -266,7 +266,7 @@ def _with_figures(state: GroupState, group: Group, reading: _Reading) -> GroupSt
         retries_waiting=sum(retry.waiting for retry in retries),
         next_retry_at=min((r.next_due_at for r in retries if r.next_due_at), default=None),
         workers=sum(group.name in worker.groups for worker in reading.workers),
-        delivered=_finished([place for _, place in places]),
+        delivered=_finished(places),
         added=sum(stream.entries_added for stream in present),
     )
 
@@ -297,7 +297,15 @@ def _oldest_waiting(
     return min((time for first in firsts if (time := entry_time(first))), default=None)
 
 
-def _finished(places: Sequence[StreamGroup]) -> int | None:
-    if any(place.entries_read is None for place in places):
-        return None
-    return sum((place.entries_read or 0) - place.pending for place in places)
+def _finished(places: Sequence[tuple[StreamInfo, StreamGroup]]) -> int | None:
+    """Entries read and acknowledged. The server keeps no count for a group that never read from a
+    stream; what was added and does not wait was then read."""
+    total = 0
+    for stream, place in places:
+        read = place.entries_read
+        if read is None and place.lag is not None:
+            read = stream.entries_added - place.lag
+        if read is None:
+            return None
+        total += read - place.pending
+    return total
