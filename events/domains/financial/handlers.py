@@ -70,6 +70,7 @@ def begin_or_renew(events: Sequence[Event], contexts: Sequence[Context]) -> None
         if payment.subscription_id:
             continue
         payment.subscription_id = subscription.subscription_id
+        subscription.user_id, subscription.plan = paid.user_id, paid.plan
         if payment.refunded_at is None:
             _extend(subscription, paid, event.occurred_at.date(), context)
     save(SubscriptionPayment, payments.values())
@@ -80,8 +81,7 @@ def _extend(subscription: Subscription, paid: Any, day: date, context: Context) 
     said_type = RENEWED if subscription.active else CREATED
     # A renewal paid early is added to what is left; one paid late begins when it is paid.
     left = subscription.period_end if subscription.active else None
-    subscription.user_id, subscription.plan, subscription.active = paid.user_id, paid.plan, True
-    subscription.period_end = max(day, left or day) + PERIOD
+    subscription.active, subscription.period_end = True, max(day, left or day) + PERIOD
     subscription.last_payment_id = paid.payment_id
     said = {
         "subscription_id": subscription.subscription_id,
@@ -113,8 +113,7 @@ def end_refunded(events: Sequence[Event], contexts: Sequence[Context]) -> None:
             subscription.active, subscription.period_end = False, event.occurred_at.date()
             _say_cancelled(context, subscription)
     save(SubscriptionPayment, payments.values())
-    if subscriptions:
-        save(Subscription, subscriptions.values())
+    save(Subscription, subscriptions.values())
 
 
 def _say_cancelled(context: Context, subscription: Subscription) -> None:

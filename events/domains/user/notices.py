@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from events import Event
 
-WORDING = {
-    "Gamification.LevelUp": ("level_up", "You reached level {0.to_level}: {0.title}"),
-    "Gamification.AchievementUnlocked": ("achievement", "You unlocked “{0.title}”"),
-    "NFT.RewardDistributed": ("reward", "A reward waits for you: {0.name}"),
-    "Risk.Limit.Breached": ("limit_breach", "You went beyond a limit: {0.limit}"),
-    "Financial.PaymentCompleted": ("payment", "We received {0.amount} {0.currency}"),
+WORDING: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "Gamification.LevelUp": (
+        "level_up",
+        lambda told: f"You reached level {told.to_level}: {told.title}",
+    ),
+    "Gamification.AchievementUnlocked": (
+        "achievement",
+        lambda told: f"You unlocked “{told.title}”",
+    ),
+    "NFT.RewardDistributed": (
+        "reward",
+        lambda told: f"A reward waits for you: {told.name}",
+    ),
+    "Risk.Limit.Breached": (
+        "limit_breach",
+        lambda told: f"You went beyond your {told.limit.replace('_', ' ')} limit",
+    ),
+    "Financial.PaymentCompleted": (
+        "payment",
+        lambda told: f"We received {told.amount} {told.currency}",
+    ),
 }
-"""Kind and title of the notice that follows from an event; {0} is its payload."""
+"""Kind of the notice that follows from an event, and its title by the payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +46,4 @@ class Notice:
 def notice(event: Event, payload: Any) -> Notice:
     """The notice of an event of one of the types in WORDING."""
     kind, wording = WORDING[event.event_type]
-    title = wording.format(payload)
-    return Notice(f"notification-{event.event_id}", payload.user_id, kind, title)
+    return Notice(f"notification-{event.event_id}", payload.user_id, kind, wording(payload))
