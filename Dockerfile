@@ -23,4 +23,4 @@ RUN useradd --system --uid 10001 --no-create-home astra \
 USER astra
 VOLUME /data
 EXPOSE 8000
-CMD ["python", "-m", "uvicorn", "astra_console.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off", "--no-access-log", "--no-server-header", "--ws-max-size", "65536", "--timeout-graceful-shutdown", "5"]
+CMD ["python", "-m", "uvicorn", "astra_console.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "on", "--no-access-log", "--no-server-header", "--ws-max-size", "65536", "--timeout-graceful-shutdown", "5"]

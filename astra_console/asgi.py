@@ -13,6 +13,7 @@ http = get_asgi_application()
 
 from django.conf import settings  # noqa: E402  settings and apps are loaded by the line above
 
+from astra_console.lifespan import lifespan  # noqa: E402
 from astra_console.static_files import with_static_files  # noqa: E402
 from monitoring.routing import websocket_urlpatterns  # noqa: E402
 
@@ -21,6 +22,7 @@ routes: Any = websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {
+        "lifespan": lifespan,
         "http": with_static_files(http),
         # Whole origins (scheme, host, port): a page on another port of this host is another site.
         "websocket": OriginValidator(AuthMiddlewareStack(URLRouter(routes)), settings.ORIGINS),

@@ -13,7 +13,7 @@ def web(host: str, port: int) -> tuple[str, ...]:
     return (
         *(PYTHON, "-m", "uvicorn", "astra_console.asgi:application"),
         *("--host", host, "--port", str(port)),
-        *("--lifespan", "off", "--no-access-log", "--no-server-header"),
+        *("--lifespan", "on", "--no-access-log", "--no-server-header"),
         *("--ws-max-size", "65536", "--timeout-graceful-shutdown", "5"),
     )
 
