@@ -127,7 +127,7 @@ class Traffic:
             (0.10, self._claim),
             (0.05, self._offer),
             (0.04, self._buy),
-            (0.01, self._battle),
+            (0.004, self._battle),
         )
 
     def steps(self) -> Steps:
