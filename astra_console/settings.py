@@ -81,7 +81,12 @@ else:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [REDIS_CACHE_URL], "prefix": "astra.console"},
+            "CONFIG": {
+                # It waits 5 s for a message at a time, and redis-py gives up after 5 s by default:
+                # an idle socket would be cut again and again.
+                "hosts": [{"address": REDIS_CACHE_URL, "socket_timeout": 15}],
+                "prefix": "astra.console",
+            },
         }
     }
     CACHES = {

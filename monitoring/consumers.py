@@ -12,6 +12,7 @@ import json
 import logging
 import time
 from collections import deque
+from collections.abc import Coroutine
 from typing import Annotated, Any, Literal
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -78,6 +79,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         """Live until the tab goes, or the channel layer does: then close and say come later."""
         try:
             await super().__call__(scope, receive, send)
+        except OSError:
+            logger.debug("the tab went away while it was written to")
         except Exception as error:  # noqa: BLE001  the layer's backend raises errors of its own kind
             logger.warning("a socket is closed: %s: %s", type(error).__name__, error)
             await send({"type": "websocket.close", "code": LATER})
@@ -92,7 +95,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         self.user_group = live.group_of_user(self.scope["user"].pk)  # type: ignore[union-attr]
         if await self._joined(self.user_group):
-            self.tasks["recheck"] = asyncio.create_task(self._recheck_by_time())
+            self._begin("recheck", self._recheck_by_time())
 
     async def disconnect(self, code: int) -> None:
         """Leave every group of the channel layer."""
@@ -149,7 +152,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         query = TailQuery(q=asked.q, domain=asked.domain, type=asked.type)
         self.viewer = Viewer(query, hub, self._send)
         self.viewer.start_after(asked.after)
-        self.tasks["tail"] = asyncio.create_task(self.viewer.run())
+        self._begin("tail", self.viewer.run())
 
     def _control(self, asked: Control) -> None:
         if asked.kind == "stop":
@@ -161,6 +164,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self.viewer = None
         if task := self.tasks.pop("tail", None):
             task.cancel()
+
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self.tasks[name] = asyncio.create_task(work)
+        self.tasks[name].add_done_callback(_report)
 
     async def _is_allowed(self) -> bool:
         session = self.scope.get("session")
@@ -191,3 +198,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self.send(json.dumps(message, ensure_ascii=False))
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A task of a socket that failed must not do so in silence; a tab that went away may."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, OSError):
+        logger.error("part of a socket failed", exc_info=error)
