@@ -106,6 +106,8 @@ class Simulator:
             self._beat_at = time.monotonic() + PAUSE_S
 
     def _leave(self) -> None:
+        if self._bus.lasts:
+            return  # a bus that hangs would keep us from ending; it forgets us by itself
         try:
             self._heartbeat.leave()
         except BusUnavailable as error:
@@ -117,16 +119,16 @@ class Trouble:
 
     def __init__(self, say: Callable[[str], None], fails: str, works: str) -> None:
         self._say, self._fails, self._works = say, fails, works
-        self._lasts = False
+        self.lasts = False
 
     def begins(self, error: Exception) -> None:
         """It failed; a second time in a row is no news."""
-        if not self._lasts:
+        if not self.lasts:
             self._say(f"{self._fails}: {error}")
-        self._lasts = True
+        self.lasts = True
 
     def ends(self) -> None:
         """It worked."""
-        if self._lasts:
+        if self.lasts:
             self._say(self._works)
-        self._lasts = False
+        self.lasts = False
