@@ -31,6 +31,18 @@ class Profile(models.Model):
         return self.username or f"user {self.user_id}"
 
 
+class UserIds(models.Model):
+    """The last id that was given to somebody who registered: one row, locked while one is given."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY)
+    last = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"up to {self.last}"
+
+
 class Session(models.Model):
     """A session our own service began."""
 

@@ -11,10 +11,7 @@ from django.db.models import Max
 
 from events import AstraError, Event, publish
 from events.domains.rows import locked, save
-from events.domains.user.models import Profile, Session
-
-DRAWS = 10
-"""How often a free id is looked for: two who register at once may find the same."""
+from events.domains.user.models import Profile, Session, UserIds
 
 
 class AlreadyRegistered(AstraError):
@@ -34,33 +31,35 @@ def register_user(
     A user that other events told of before registers under the same id. The e-mail address is
     kept in the event alone. Raises AlreadyRegistered, InvalidEvent.
     """
-    said = {"username": username, "email": email, "country": country}
-    if user_id is not None:
-        return _register(said, user_id, metadata)
-    for _ in range(DRAWS - 1):
-        try:
-            return _register(said, _free_id(), metadata)
-        except AlreadyRegistered:
-            continue
-    return _register(said, _free_id(), metadata)
-
-
-def _free_id() -> int:
-    largest: int | None = Profile.objects.aggregate(largest=Max("user_id"))["largest"]
-    return (largest or 0) + 1
-
-
-def _register(said: dict[str, Any], user_id: int, metadata: Mapping[str, Any] | None) -> Event:
-    event = Event.new("User.UserRegistered", {"user_id": user_id, **said}, metadata=metadata)
     with transaction.atomic():
-        profile = locked(Profile, [user_id])[user_id]
+        profile = _newcomer() if user_id is None else locked(Profile, [user_id])[user_id]
         if profile.registered_at is not None:
             raise AlreadyRegistered(f"user {user_id} has registered as {profile.username}")
-        profile.username, profile.country = said["username"], said["country"] or ""
+        said = {
+            "user_id": profile.user_id,
+            "username": username,
+            "email": email,
+            "country": country,
+        }
+        event = Event.new("User.UserRegistered", said, metadata=metadata)
+        profile.username, profile.country = username, country or ""
         profile.registered_at = event.occurred_at
         save(Profile, [profile])
         publish(event)
     return event
+
+
+def _newcomer() -> Profile:
+    """The profile of the next id that nobody has and no event told of; registrations queue here."""
+    ids = locked(UserIds, [UserIds.ONLY])[UserIds.ONLY]
+    while True:
+        largest: int | None = Profile.objects.aggregate(largest=Max("user_id"))["largest"]
+        ids.last = max(ids.last, largest or 0) + 1
+        profile = locked(Profile, [ids.last])[ids.last]
+        # Somebody may have registered with an id of their own choice while we waited for it.
+        if profile.registered_at is None:
+            save(UserIds, [ids])
+            return profile
 
 
 def start_session(

@@ -40,16 +40,23 @@ def test_the_next_free_id_is_given_to_who_brings_none(bus: Bus) -> None:
     assert ids == ["42", "43"]
 
 
-def test_an_id_that_another_has_just_taken_is_drawn_again(
+def test_an_id_another_chose_meanwhile_is_passed_over(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services.register_user("mira", "mira@example.com", user_id=1)
-    drawn = iter([1, 2])
-    monkeypatch.setattr(services, "_free_id", lambda: next(drawn))
+    unseen = Profile.objects.filter(pk__gt=1)
+    monkeypatch.setattr(Profile.objects, "aggregate", unseen.aggregate)
 
     said = services.register_user("li", "li@example.com")
 
     assert said.data["user_id"] == 2
+
+
+def test_an_id_that_was_given_is_not_given_again(bus: Bus) -> None:
+    services.register_user("mira", "mira@example.com")
+    Profile.objects.all().delete()
+
+    assert services.register_user("li", "li@example.com").data["user_id"] == 2
 
 
 def test_a_user_others_told_of_registers_and_keeps_what_is_known(bus: Bus) -> None:
