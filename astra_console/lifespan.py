@@ -40,7 +40,7 @@ class Background:
     def _beat(self) -> None:
         while not self._stop.wait(1.0):
             try:
-                self._heartbeat.beat_if_due(in_flight=0, handled=0, retried=0, dead=0)
+                self._heartbeat.beat_if_due()
             except BusUnavailable:
                 continue  # the next second tries again; others see that it is not heard of
         try:

@@ -5,6 +5,8 @@ import logging
 from datetime import UTC, datetime
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+COLOURED = "color_message"
+"""uvicorn's second copy of its message, for terminals."""
 
 
 class JsonLines(logging.Formatter):
@@ -18,7 +20,9 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {key: value for key, value in vars(record).items() if key not in STANDARD}
+        line |= {
+            key: value for key, value in vars(record).items() if key not in STANDARD | {COLOURED}
+        }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:

@@ -257,5 +257,7 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "uvicorn": {"handlers": [], "level": "INFO", "propagate": True},
+        # A line per request would hold what people search for.
+        "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }

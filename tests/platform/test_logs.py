@@ -45,3 +45,9 @@ def test_an_exception_stays_on_the_line() -> None:
 
 def test_what_json_cannot_hold_is_written_as_text() -> None:
     assert json.loads(line("odd", thing={1, 2}))["thing"] == "{1, 2}"
+
+
+def test_the_servers_coloured_copy_of_a_message_is_left_out() -> None:
+    said = json.loads(line("started", color_message="\x1b[1mstarted"))
+
+    assert "color_message" not in said
