@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, close_old_connections, connection
+from django.db import DatabaseError, IntegrityError, connection
 
 from events import relay
 from events.conf import BusSettings
@@ -35,9 +35,9 @@ from events.groups import Group, Handler
 from events.models import ConsumerGroup, HandledEvent
 from events.registry import Payload
 from events.retry import RetryPolicy
-from events.store import after_commit, store, worth_repeating, writing
+from events.store import after_commit, refresh_connections, store, worth_repeating, writing
 from events.transport.base import Delivery, Failure, Handled, RetryLater, Settlement
-from events.validation import payload_of
+from events.validation import canonical, payload_of
 
 MAX_DURATION_US = 2_147_483_647
 
@@ -94,12 +94,13 @@ class Task:
         return self.event.event_id
 
 
-class HandlerFailed(Exception):
-    """A handler raised; the transaction it ran in is to be rolled back."""
+class UnitFailed(Exception):
+    """A handler raised, or what it wrote was refused: the transaction is rolled back."""
 
-    def __init__(self, handler: Handler, error: Exception) -> None:
+    def __init__(self, handler: Handler | None, error: Exception) -> None:
         super().__init__(str(error))
         self.handler = handler
+        """None when it was the commit that failed."""
         self.error = error
 
 
@@ -118,13 +119,15 @@ class Execution:
         self._producer = f"{group.name}@{settings.version}"
         self._logger = logging.getLogger(f"events.group.{group.name}")
         self._group_id: int | None = None
+        self.dead = 0
+        """Dead letters written since the start."""
 
     def run(self, deliveries: Sequence[Delivery]) -> Iterator[list[Settlement]]:
         """Handle deliveries, a transaction at a time; yields what to settle after each.
 
         Raises Contention when SQL is away: what was not yielded yet is to be run again.
         """
-        close_old_connections()
+        refresh_connections()
         try:
             tasks: list[Task] = []
             for delivery in deliveries:
@@ -138,12 +141,12 @@ class Execution:
                 tasks = tasks[count:]
                 yield settled
         finally:
-            close_old_connections()
+            refresh_connections()
 
     def _decoded(self, delivery: Delivery) -> Task | Settlement:
         event: Event | None = None
         try:
-            event = Event.from_json(delivery.body)
+            event = canonical(Event.from_json(delivery.body))
             task = Task(delivery, event, self._context(delivery, event), self._wanting(event))
         except InvalidEvent as error:
             kind = "permanent" if event else "poison"
@@ -177,13 +180,19 @@ class Execution:
         try:
             count = self._together(unit)
             return [Handled(task.delivery) for task in unit[:count]], count
-        except HandlerFailed as failed:
-            if len(unit) == 1:
+        except UnitFailed as failed:
+            # A lost race for the inbox looks like this too: running again then finds the mark.
+            if len(unit) == 1 and not isinstance(failed.error, IntegrityError):
                 return [self._failed(unit[0], failed)], 1
-        settled: list[Settlement] = []
-        for task in unit:
-            settled += self._unit([task])[0]
-        return settled, len(unit)
+            return [self._alone(task) for task in unit], len(unit)
+
+    def _alone(self, task: Task) -> Settlement:
+        """Run one task in a transaction of its own, so that only the guilty one suffers."""
+        try:
+            self._together([task])
+        except UnitFailed as failed:
+            return self._failed(task, failed)
+        return Handled(task.delivery)
 
     def _together(self, unit: Sequence[Task]) -> int:
         """Handle tasks and record them, all or none; how many fitted into the time."""
@@ -201,18 +210,15 @@ class Execution:
                 )
                 self._close_replays(unit[:count])
             return count
-        except HandlerFailed as failed:
+        except UnitFailed as failed:
             if worth_repeating(failed.error):
                 raise Contention(str(failed.error)) from failed.error
             raise
-        except IntegrityError as error:
-            # Another worker marked one of these events first, or our group's number is gone.
-            self._group_id = None
-            raise Contention(str(error)) from error
-        except Exception as error:
+        except DatabaseError as error:
             if worth_repeating(error):
                 raise Contention(str(error)) from error
-            raise
+            self._group_id = None  # it may be our group's number that is gone
+            raise UnitFailed(None, error) from error
 
     def _call_outside(self, unit: Sequence[Task]) -> None:
         """External handlers, before any transaction: the outside world gets it at least once."""
@@ -258,7 +264,7 @@ class Execution:
             self._strike(task)
             handler.function(task.event, task.context)
         except Exception as error:
-            raise HandlerFailed(handler, error) from error
+            raise UnitFailed(handler, error) from error
         finally:
             task.took_us += _us_since(began)
 
@@ -271,7 +277,7 @@ class Execution:
                 self._strike(task)
             handler.function([task.event for task in tasks], [task.context for task in tasks])
         except Exception as error:
-            raise HandlerFailed(handler, error) from error
+            raise UnitFailed(handler, error) from error
         finally:
             each_us = _us_since(began) // len(tasks)
             for task in tasks:
@@ -307,14 +313,13 @@ class Execution:
         if redelivered:
             resolve(self.group.name, redelivered)
 
-    def _failed(self, task: Task, failed: HandlerFailed) -> Settlement:
+    def _failed(self, task: Task, failed: UnitFailed) -> Settlement:
         """What a failure leads to: a retry, or a dead letter."""
-        policy: RetryPolicy = failed.handler.policy
+        policy = failed.handler.policy if failed.handler else RetryPolicy()
         decision = decide(failed.error, policy, task.delivery.attempt)
         if isinstance(decision, Bury):
-            return self._bury(
-                task.delivery, task.event, decision.kind, failed.error, [failed.handler]
-            )
+            handlers = [failed.handler] if failed.handler else task.handlers
+            return self._bury(task.delivery, task.event, decision.kind, failed.error, handlers)
         return self._retry(task, failed.error, decision)
 
     def _retry(self, task: Task, error: Exception, wait: Wait) -> RetryLater:
@@ -354,6 +359,7 @@ class Execution:
                 worker=self.worker,
             )
         )
+        self.dead += 1
         self._logger.error("%s: dead letter (%s): %s", delivery.event_id, kind, message)
         return Handled(delivery)
 

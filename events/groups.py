@@ -161,7 +161,7 @@ def handles(
     """
 
     def declare(function: Function) -> Function:
-        said = tuple(s if isinstance(s, Says) else Says(s) for s in (*says, *always_says))
+        said = _said(says, always_says)
         handler = Handler(
             function=function,
             group=group,
@@ -233,6 +233,13 @@ def set_up(streams: Streams, chosen: Sequence[Group] | None = None) -> int:
         for stream in declared.streams:
             created += streams.ensure_group(stream, declared.name, declared.start)
     return created
+
+
+def _said(says: Sequence[str | Says], always_says: Sequence[str]) -> tuple[Says, ...]:
+    """Everything a handler may say; what it always says keeps the fields `says` gives it."""
+    declared = tuple(s if isinstance(s, Says) else Says(s) for s in says)
+    named = {says.event_type for says in declared}
+    return (*declared, *(Says(name) for name in always_says if name not in named))
 
 
 def _check(handler: Handler) -> None:

@@ -38,7 +38,13 @@ class Heartbeat:
         )
 
     def beat_if_due(
-        self, *, in_flight: int, handled: int, retried: int, dead: int, draining: bool = False
+        self,
+        *,
+        in_flight: int = 0,
+        handled: int = 0,
+        retried: int = 0,
+        dead: int = 0,
+        draining: bool = False,
     ) -> bool:
         """Send a heartbeat when one is due (or the process begins to drain); True if sent."""
         since_s = time.monotonic() - self._last_beat

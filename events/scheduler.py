@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import DatabaseError, connections
 
 from events import janitor, operations, relay, transport
 from events.errors import BusUnavailable
 from events.groups import PeriodicJob, jobs
 from events.presence import process_name
+from events.store import refresh_connections
 
 __all__ = ["Scheduler", "janitor", "operations", "relay"]
 
@@ -65,11 +66,11 @@ class Scheduler:
     def _once(self, job: PeriodicJob) -> None:
         lease_s = max(3 * job.seconds, LEAST_LEASE_S)
         if transport.current().leases.acquire(f"job:{job.name}", self._token, lease_s):
-            close_old_connections()
+            refresh_connections()
             try:
                 job.function()
             finally:
-                close_old_connections()
+                refresh_connections()
 
     def _give_back(self, job: PeriodicJob) -> None:
         try:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, connection, transaction
+from django.db import InterfaceError, connection, connections, transaction
 
 from events.envelope import Event, now
 from events.models import StoredEvent
@@ -59,6 +59,17 @@ def after_commit(callback: Callable[[], None]) -> None:
             deferred.append(callback)
 
     transaction.on_commit(committed)
+
+
+def refresh_connections() -> None:
+    """What a long-lived thread does before and after each unit of work.
+
+    Like Django's close_old_connections(), which every request calls; but a SQLite connection that
+    works is kept: opening one costs as much as a small transaction.
+    """
+    for opened in connections.all(initialized_only=True):
+        if opened.vendor != "sqlite" or opened.errors_occurred:
+            opened.close_if_unusable_or_obsolete()
 
 
 def worth_repeating(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from events.conf import bus_settings
@@ -70,6 +71,12 @@ def validated(raw: Mapping[str, Any]) -> Event:
         data=payload.model_dump(mode="json", exclude_none=True),
         metadata=given.metadata,
     )
+
+
+def canonical(event: Event) -> Event:
+    """The event under its registered name; one put on the bus by others may use an alias."""
+    entry = registry.resolve(event.event_type, event.event_version)
+    return event if entry.name == event.event_type else replace(event, event_type=entry.name)
 
 
 def payload_of(event: Event) -> Payload:

@@ -64,6 +64,11 @@ class GroupRunner:
         """Entries this runner holds."""
         return len(self._held)
 
+    @property
+    def dead(self) -> int:
+        """Dead letters this runner has written."""
+        return self._execution.dead
+
     def run(self) -> None:
         """Work until asked to stop, then hand back what was not begun."""
         while not self._stop.is_set():
@@ -78,6 +83,10 @@ class GroupRunner:
             except DatabaseError as error:
                 if not worth_repeating(error):
                     logger.exception("group %s: SQL refuses; trying again", self.group.name)
+                self._back_off(error)
+            except Exception as error:
+                # A bug of ours: the group must not stand still for it.
+                logger.exception("group %s: the worker itself failed", self.group.name)
                 self._back_off(error)
         self._hand_back()
         connections.close_all()
@@ -215,6 +224,7 @@ class Worker:
     ) -> None:
         self._settings = bus_settings()
         self._stop = threading.Event()
+        self._next_renewal = 0.0
         self._report = report
         self._heartbeat = Heartbeat("worker", [group.name for group in groups])
         self._retries = Retries([(s, group.name) for group in groups for s in group.streams])
@@ -272,10 +282,13 @@ class Worker:
         except (BusUnavailable, GroupMissing) as error:
             logger.debug("worker %s: %s", self.name, error)
             self._stop.wait(0.5)
+        except Exception:
+            logger.exception("worker %s: keeping leases failed; it is tried again", self.name)
+            self._stop.wait(0.5)
 
     def _renewal_due(self) -> bool:
         at = time.monotonic()
-        if at < getattr(self, "_next_renewal", 0.0):
+        if at < self._next_renewal:
             return False
         self._next_renewal = at + self._settings.lease_s / 3
         return True
@@ -286,7 +299,7 @@ class Worker:
                 in_flight=sum(runner.in_flight for runner in self._runners),
                 handled=sum(runner.counters.handled for runner in self._runners),
                 retried=sum(runner.counters.retried for runner in self._runners),
-                dead=0,
+                dead=sum(runner.dead for runner in self._runners),
                 draining=draining,
             )
         except BusUnavailable as error:

@@ -22,15 +22,6 @@ OPERATOR = Actor("olga", "console", may_operate=True)
 XP = {"user_id": 123, "xp": 15, "source": "trade", "reason": "test"}
 
 
-class Seen(list[UUID]):
-    """A handler that notes what it saw."""
-
-    def __call__(self, event: Event, context: Context) -> None:
-        self.append(event.event_id)
-
-    __name__ = __qualname__ = "seen"
-
-
 def seen_by(seen: list[UUID]) -> Callable[[Event, Context], None]:
     def note(event: Event, context: Context) -> None:
         seen.append(event.event_id)
@@ -261,6 +252,36 @@ def test_a_payload_that_does_not_validate_is_set_aside_with_its_field(
     (letter,) = bus.dead_letters()
     assert letter.kind == "permanent"
     assert "data.value" in letter.message
+
+
+def test_an_event_under_an_alias_finds_its_handlers(bus: Bus, group_of: GroupOf) -> None:
+    seen: list[UUID] = []
+    group, event = group_of(seen_by(seen)), trade()
+    raw = event.to_json().replace(b"Trading.TradeExecuted", b"Trading.Trade.Executed")
+    bus.transport.streams.append([Append(event.get_stream_name(), event.event_id, raw)])
+
+    bus.drain([group])
+
+    assert seen == [event.event_id]
+
+
+def test_what_the_database_refuses_at_the_commit_is_the_events_own_failure(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    def breaks_a_foreign_key(event: Event, context: Context) -> None:
+        HandledEvent.objects.create(
+            group_id=999,
+            event_id=event.event_id,
+            handled_at=event.occurred_at,
+            duration_us=0,
+            attempts=1,
+        )
+
+    bus.publish(trade())
+    bus.drain([group_of(breaks_a_foreign_key, max_retries=0)])
+
+    (letter,) = bus.dead_letters()
+    assert letter.error_class == "IntegrityError"
 
 
 def test_an_entry_that_kills_its_worker_is_set_aside_after_three_starts(

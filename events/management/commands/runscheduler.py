@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
 def _beat(heartbeat: Heartbeat) -> None:
     try:
-        heartbeat.beat_if_due(in_flight=0, handled=0, retried=0, dead=0)
+        heartbeat.beat_if_due()
     except BusUnavailable:
         return  # the next second tries again; others see that it is not heard of
 
