@@ -315,10 +315,10 @@ class Execution:
 
     def _failed(self, task: Task, failed: UnitFailed) -> Settlement:
         """What a failure leads to: a retry, or a dead letter."""
-        policy = failed.handler.policy if failed.handler else RetryPolicy()
+        handlers = (failed.handler,) if failed.handler else task.handlers
+        policy = handlers[0].policy if handlers else RetryPolicy()
         decision = decide(failed.error, policy, task.delivery.attempt)
         if isinstance(decision, Bury):
-            handlers = [failed.handler] if failed.handler else task.handlers
             return self._bury(task.delivery, task.event, decision.kind, failed.error, handlers)
         return self._retry(task, failed.error, decision)
 
