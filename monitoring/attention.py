@@ -58,28 +58,33 @@ class Need:
     detail: str = ""
 
 
-def needs(snapshot: Snapshot, flow: Callable[[str], Flow]) -> tuple[Need, ...]:
+def needs(
+    snapshot: Snapshot, flow: Callable[[str], Flow], bus_seen_at: datetime | None = None
+) -> tuple[Need, ...]:
     """Everything that needs attention; empty when all is quiet.
 
-    `flow` gives the present rates of a group. A bus that cannot be reached explains every other
-    figure, so it stands alone with what is known without it.
+    `flow` gives the present rates of a group; `bus_seen_at` is when the bus last answered. A bus
+    that cannot be reached explains every other figure, so it stands alone with what is known
+    without it.
     """
-    found = [*_bus(snapshot), *_workers(snapshot), *_relay(snapshot)]
+    found = [*_bus(snapshot, bus_seen_at), *_workers(snapshot), *_relay(snapshot)]
     if snapshot.bus.reachable and _alive(snapshot):
         found += [need for group in snapshot.worst_first() for need in _behind(group, flow)]
     found += _dead_letters(snapshot)
     return tuple(sorted(found, key=lambda need: need.kind != "bad"))
 
 
-def _bus(snapshot: Snapshot) -> Iterator[Need]:
+def _bus(snapshot: Snapshot, seen_at: datetime | None) -> Iterator[Need]:
     server = snapshot.bus.server
     if not snapshot.bus.reachable:
         yield Need(
             "bad",
             "unreachable",
             "The bus",
-            f"cannot be reached: {snapshot.bus.reason}.",
-            detail="events are accepted and wait in SQL; nothing is handled",
+            "does not answer: events are accepted and wait in SQL, nothing is handled until it is"
+            " back.",
+            since=seen_at,
+            detail=snapshot.bus.reason,
         )
     elif server and server.max_memory_bytes:
         share = server.used_memory_bytes / server.max_memory_bytes

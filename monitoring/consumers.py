@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Annotated, Any, Literal
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -74,6 +74,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.arrivals: deque[float] = deque(maxlen=MOST_MESSAGES)
         self.user_group = ""
+        self.closed = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Live until the tab goes, or the channel layer does: then close and say come later."""
@@ -83,7 +84,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             logger.debug("the tab went away while it was written to")
         except Exception as error:  # noqa: BLE001  the layer's backend raises errors of its own kind
             logger.warning("a socket is closed: %s: %s", type(error).__name__, error)
-            await send({"type": "websocket.close", "code": LATER})
+            if not self.closed:
+                await send({"type": "websocket.close", "code": LATER})
         finally:
             for task in self.tasks.values():
                 task.cancel()
@@ -99,8 +101,16 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         """Leave every group of the channel layer."""
+        self.closed = True
         for group in [*map(live.group_of, self.views), self.user_group]:
-            await self._leave(group)
+            if group and not await self._leave(group):
+                return
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close once, whoever asks."""
+        if not self.closed:
+            self.closed = True
+            await super().close(code, reason)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Do what the tab asks for."""
@@ -184,17 +194,21 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def _joined(self, group: str) -> bool:
         """Join a group of the channel layer; when that is not there, close and say come later."""
-        try:
-            await self.channel_layer.group_add(group, self.channel_name)
-        except Exception as error:  # noqa: BLE001  the layer's backend raises errors of its own kind
-            logger.warning("a live page is refused: the channel layer fails: %s", error)
+        joined = await self._layer_does(self.channel_layer.group_add(group, self.channel_name))
+        if not joined:
             await self.close(LATER)
+        return joined
+
+    async def _leave(self, group: str) -> bool:
+        return await self._layer_does(self.channel_layer.group_discard(group, self.channel_name))
+
+    async def _layer_does(self, work: Awaitable[None]) -> bool:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  the layer's backend raises errors of its own kind
+            logger.warning("the channel layer fails: %s: %s", type(error).__name__, error)
             return False
         return True
-
-    async def _leave(self, group: str) -> None:
-        if group:
-            await self.channel_layer.group_discard(group, self.channel_name)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self.send(json.dumps(message, ensure_ascii=False))

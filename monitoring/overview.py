@@ -14,6 +14,7 @@ from monitoring import samples
 from monitoring.attention import BEHIND_S, Flow, Need, needs
 from monitoring.charts import Point
 from monitoring.formats import counted, duration, number, rate, spelled
+from monitoring.readings import readings
 
 WINDOWS = {"1h": 3600, "24h": 86_400, "7d": 7 * 86_400}
 """The windows of the charts: name in the URL -> seconds."""
@@ -92,14 +93,14 @@ class Overview:
 
 def overview(snapshot: Snapshot, window: str) -> Overview:
     """Read the samples of a window and put the page together. At most six SQL statements."""
-    recent, past = samples.recent(), samples.history(WINDOWS[window])
+    recent, past = _recent(snapshot), samples.history(WINDOWS[window])
     flows = {group.name: _flow(recent, group.name) for group in snapshot.groups}
-    found = needs(snapshot, flows.__getitem__)
+    found = needs(snapshot, flows.__getitem__, readings.bus_seen_at)
     domains = _domains(snapshot, recent, past)
     return Overview(
         at=snapshot.at,
         window=window,
-        sentence=_sentence(recent.rate_now(published), domains, len(found)),
+        sentence=_sentence(snapshot, recent.rate_now(published), domains, len(found)),
         needs=found,
         quiet_since=None if found else samples.quiet_since(),
         figures=_figures(snapshot, recent, past),
@@ -112,7 +113,7 @@ def overview(snapshot: Snapshot, window: str) -> Overview:
 
 def needs_count(snapshot: Snapshot) -> int:
     """How many things need attention, for the sample that is about to be kept."""
-    recent = samples.recent()
+    recent = _recent(snapshot)
     return len(needs(snapshot, lambda name: _flow(recent, name)))
 
 
@@ -126,9 +127,18 @@ def handled(values: samples.Values) -> int | None:
     return values.handled
 
 
-def _sentence(rate_now: float | None, domains: tuple[DomainRow, ...], need_count: int) -> str:
+def _recent(snapshot: Snapshot) -> samples.History:
+    """Present rates are unknown while the bus is: the last ones are not the present."""
+    return samples.recent() if snapshot.bus.reachable else samples.History(())
+
+
+def _sentence(
+    snapshot: Snapshot, rate_now: float | None, domains: tuple[DomainRow, ...], need_count: int
+) -> str:
     active = sum(bool(domain.published) for domain in domains)
-    if rate_now is None:
+    if not snapshot.bus.reachable:
+        flow = "The bus does not answer"
+    elif rate_now is None:
         flow = "Measuring"
     elif not rate_now:
         flow = "No events at the moment"

@@ -4,11 +4,13 @@
   const WORDS = {
     connecting: ["none", "connecting"],
     live: ["ok", "live"],
+    silent: ["warn", "silent"],
     paused: ["info", "paused"],
     disconnected: ["bad", "disconnected"],
     ended: ["bad", "signed out"],
   };
-  const SIGNED_OUT = [4401, 4403];
+  const SIGNED_OUT = 4401;
+  const SILENT_S = 15; // something comes every 5 s while all is well
   const listeners = [];
   const held = new Map(); // id -> html that waits until nobody reads there
   let socket = null;
@@ -40,7 +42,8 @@
   const tell = (message) => listeners.forEach((listener) => listener(message));
 
   const show = () => {
-    const [kind, word] = WORDS[state];
+    const age = Math.round((Date.now() - shownAt) / 1000);
+    const [kind, word] = WORDS[state === "live" && age > SILENT_S ? "silent" : state];
     const at = since.toLocaleTimeString("en-GB");
     const waits = held.size && state === "live" ? `, +${held.size} new` : "";
     all("[data-live-state]").forEach((part) => (part.hidden = false));
@@ -52,7 +55,6 @@
       part.hidden = false;
       part.textContent = stopped ? "Resume" : "Pause";
     });
-    const age = Math.round((Date.now() - shownAt) / 1000);
     all("[data-live-age]").forEach((part) => {
       part.textContent = `updated ${age < 1 ? "now" : age < 120 ? `${age} s ago` : `${Math.round(age / 60)} min ago`}`;
     });
@@ -98,12 +100,14 @@
     const on = !stopped && !hidden();
     send({ kind: "watch", views: on ? views() : [] });
     tell({ kind: on ? "resumed" : "paused" });
-    if (socket && socket.readyState === WebSocket.OPEN) enter(on ? "live" : "paused");
+    if (!on && socket && socket.readyState === WebSocket.OPEN) enter("paused");
+    show();
   };
 
   const hear = (event) => {
     const message = JSON.parse(event.data);
     if (message.kind !== "watching") shownAt = Date.now();
+    else if (message.views.length) enter("live");
     if (message.kind === "fragments") message.html.forEach(apply);
     else tell(message);
     show();
@@ -121,7 +125,7 @@
       hear(event);
     };
     socket.onclose = (event) => {
-      if (SIGNED_OUT.includes(event.code)) return enter("ended");
+      if (event.code === SIGNED_OUT) return enter("ended");
       enter("disconnected");
       attempts += 1;
       const wait = Math.min(15, 2 ** (attempts - 1)) * (0.75 + Math.random() / 2);

@@ -7,6 +7,7 @@
   const MOST_HELD = 200; // more than this is left on the stream until the reader is done
   const table = document.getElementById("tail-rows");
   const bar = root.querySelector("[data-held]");
+  const away = root.querySelector("[data-away]");
   const query = JSON.parse(root.dataset.tail);
   let until = Number(root.dataset.after);
   let waiting = []; // messages kept back
@@ -86,7 +87,10 @@
       if (waiting.length && !window.astra.busy(table)) flush();
     },
     rows: take,
-    refused: (message) => (root.title = message.reason),
+    bus: (message) => {
+      away.hidden = !message.reason;
+      away.textContent = `${message.reason}. What comes meanwhile is shown when the bus is back.`;
+    },
   };
 
   window.astra.listen((message) => {
