@@ -7,6 +7,7 @@ counts as unset, because that is what `NAME=` in a shell or a compose file means
 
 import re
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -70,6 +71,14 @@ class Environment:
     def listed(self, name: str) -> list[str]:
         """Comma-separated values; blanks around them and empty ones are dropped."""
         return [part for part in (raw.strip() for raw in self.text(name).split(",")) if part]
+
+    def apps(self, name: str) -> list[str]:
+        """Comma-separated Django apps; their packages must be found."""
+        found = self.listed(name)
+        for app in found:
+            if find_spec(app.partition(".")[0]) is None:
+                raise refused(name, app, "Django apps in Python's path, separated by commas")
+        return found
 
     def origins(self, name: str) -> list[str]:
         """Comma-separated origins: scheme, host and port, no path."""

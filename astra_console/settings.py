@@ -50,7 +50,7 @@ ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
 REDIS_URL_IS_GIVEN = bool(env.text("REDIS_URL"))
 UP_DEFAULTS = {
     # A few synthetic events fail, so that the pages about failures have something true to show.
-    "ASTRA_FAULTS": "reject:0.002,retry:0.01",
+    "ASTRA_FAULTS": "reject:0.0001,retry:0.002",
     "ASTRA_RETENTION_DAYS": "3",
 }
 UP_DEFAULTS = {name: value for name, value in UP_DEFAULTS.items() if not env.is_given(name)}
@@ -136,21 +136,16 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "events",
-    *(
-        f"events.domains.{domain}"
-        for domain in (
-            "trading",
-            "gamification",
-            "social",
-            "financial",
-            "nft",
-            "user",
-            "risk",
-            "challenge",
-            "analytics",
-        )
-        if (BASE_DIR / "events" / "domains" / domain / "apps.py").exists()
-    ),
+    "events.domains.trading",
+    "events.domains.gamification",
+    "events.domains.social",
+    "events.domains.financial",
+    "events.domains.nft",
+    "events.domains.user",
+    "events.domains.risk",
+    "events.domains.challenge",
+    "events.domains.analytics",
+    *env.apps("APPS"),
     "monitoring",
 ]
 MIDDLEWARE = [

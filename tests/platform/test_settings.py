@@ -43,6 +43,11 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         ("PORT", "70000", "PORT must be a whole number from 1 to 65535, not '70000'."),
         ("SIMULATE", "-1", "SIMULATE must be a number from 0 to 10000, not '-1'."),
         ("SIMULATE", "nan", "SIMULATE must be a number from 0 to 10000, not 'nan'."),
+        (
+            "APPS",
+            "json, shipments",
+            "APPS must be Django apps in Python's path, separated by commas, not 'shipments'.",
+        ),
         ("HTTPS", "maybe", "HTTPS must be 1 or 0, not 'maybe'."),
         (
             "ENVIRONMENT",
@@ -109,7 +114,7 @@ def test_nothing_set_is_enough_to_start(load: Any, tmp_path: Path) -> None:
 
 
 def test_up_injects_a_few_faults_unless_told_otherwise(load: Any) -> None:
-    assert load()["UP_DEFAULTS"]["ASTRA_FAULTS"] == "reject:0.002,retry:0.01"
+    assert load()["UP_DEFAULTS"]["ASTRA_FAULTS"] == "reject:0.0001,retry:0.002"
     assert "ASTRA_FAULTS" not in load(ASTRA_FAULTS="")["UP_DEFAULTS"]
 
 
@@ -158,7 +163,8 @@ def test_the_cache_may_live_on_another_server_than_the_bus(load: Any) -> None:
 
     assert settings["ASTRA"]["redis_url"] == "redis://bus:6379/0"
     assert settings["CACHES"]["default"]["LOCATION"] == "redis://cache:6379/0"
-    assert settings["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"] == ["redis://cache:6379/0"]
+    (layer,) = settings["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"]
+    assert layer["address"] == "redis://cache:6379/0"
 
 
 def test_an_empty_value_counts_as_unset() -> None:
