@@ -34,7 +34,7 @@ def put(bus: Transport, *bodies: bytes, stream: str = STREAM) -> list[UUID]:
 def take(
     bus: Transport, group: str = "a", consumer: str = "one", count: int = 10
 ) -> list[Delivery]:
-    return bus.streams.read(group, consumer, [STREAM], count, 0 if bus.name == "memory" else 1)
+    return bus.streams.read(group, consumer, [STREAM], count, 0)
 
 
 def parts(entry_id: str) -> tuple[int, ...]:

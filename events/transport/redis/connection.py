@@ -119,6 +119,11 @@ def pipelined(client: redis.Redis, commands: Sequence[Callable[[Any], Any]]) -> 
     return replies
 
 
+def block(milliseconds: int) -> tuple[str | int, ...]:
+    """The words that make a read wait; none for 0, which the server takes for "for ever"."""
+    return ("BLOCK", milliseconds) if milliseconds else ()
+
+
 def raw_command(client: redis.Redis, *words: Any) -> Any:
     """Send one command as it stands."""
     return client.execute_command(*words)  # type: ignore[no-untyped-call]

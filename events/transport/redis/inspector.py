@@ -19,7 +19,7 @@ from events.transport.base import (
     TailEntry,
     WorkerInfo,
 )
-from events.transport.redis.connection import pipelined, raw_command, reaching, translated
+from events.transport.redis.connection import block, pipelined, raw_command, reaching, translated
 from events.transport.redis.presence import RedisPresence
 from events.transport.redis.streams import unpack_retry
 
@@ -103,7 +103,7 @@ class RedisInspector:
         with reaching():
             reply = raw_command(
                 self._readers,
-                "XREAD", "COUNT", count, "BLOCK", block_ms,
+                "XREAD", "COUNT", count, *block(block_ms),
                 "STREAMS", *positions.keys(), *positions.values(),
             )  # fmt: skip
         return [

@@ -27,6 +27,7 @@ from events.transport.base import (
 from events.transport.redis.connection import (
     Call,
     Scripts,
+    block,
     pipelined,
     raw_command,
     reaching,
@@ -103,7 +104,7 @@ class RedisStreams:
         with reaching():
             reply = raw_command(
                 self._readers,
-                "XREADGROUP", "GROUP", group, consumer, "COUNT", count, "BLOCK", block_ms,
+                "XREADGROUP", "GROUP", group, consumer, "COUNT", count, *block(block_ms),
                 "STREAMS", *names, *([">"] * len(names)),
             )  # fmt: skip
         return [
