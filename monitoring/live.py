@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 
 from events import every
 from events.queries.snapshot import Snapshot
-from monitoring import samples
+from monitoring import group_rows, samples
 from monitoring.formats import machine
 from monitoring.overview import WINDOWS, needs_count, overview
 from monitoring.readings import readings
@@ -94,8 +94,19 @@ def _overview_parts(window: str, snapshot: Snapshot) -> list[str]:
     return [render_to_string(f"overview/_{part}.html", context) for part in OVERVIEW_PARTS]
 
 
+def _groups_parts(snapshot: Snapshot) -> list[str]:
+    context = {"snapshot": snapshot, "rows": group_rows.rows(snapshot)}
+    return [render_to_string("groups/_table.html", context)]
+
+
+def _workers_parts(snapshot: Snapshot) -> list[str]:
+    return [render_to_string("workers/_table.html", {"snapshot": snapshot})]
+
+
 VIEWS: dict[str, tuple[int, Render]] = {
     "shell": (samples.TICK_S, _shell_parts),
+    "groups": (samples.TICK_S, _groups_parts),
+    "workers": (samples.TICK_S, _workers_parts),
     **{
         f"overview-{window}": (
             samples.TICK_S if window == "1h" else 60,

@@ -13,7 +13,7 @@ from events.groups import groups
 from events.models import StoredEvent
 from events.queries import chain_steps, chain_tree, words
 from events.queries.chain_steps import Status, Step
-from events.queries.chain_time import TimeShares, last_activity, shares
+from events.queries.chain_time import TimeShares, last_handled_at, last_said_at, shares
 from events.queries.chain_tree import Node
 from events.queries.outcomes import Outcome, outcomes_of
 from events.queries.recorded import Recorded
@@ -39,6 +39,9 @@ class Chain:
     status: Status
     began_at: datetime
     took_s: float
+    """From its first event until its newest."""
+    settled_s: float
+    """From its first event until some group last finished with any of its events."""
     count: int
     """Events in the chain; more than were read when it is longer than MAX_EVENTS."""
     domains: tuple[str, ...]
@@ -62,9 +65,14 @@ class Chain:
         return self.status.kind == "ok"
 
     @property
+    def id_text(self) -> str:
+        """The correlation id as one writes it."""
+        return str(self.correlation_id)
+
+    @property
     def fingerprint(self) -> str:
         """Changes when what is shown does; ages that grow by themselves do not count."""
-        shown = [(s.id, s.status.kind, s.settled, s.made and s.made.attempts) for s in self.steps]
+        shown = [(s.id, s.status.kind, s.handled, s.made and s.made.attempts) for s in self.steps]
         return hashlib.sha256(repr((self.status.words, shown)).encode()).hexdigest()[:12]
 
     @property
@@ -93,7 +101,7 @@ def build(recorded: Sequence[Recorded], at: datetime, unfold: frozenset[str], co
     roots = chain_tree.tree(recorded, outcomes, {group.name: group for group in groups()})
     nodes = tuple(chain_tree.walk(roots))
     root = recorded[0]
-    last = last_activity(recorded, outcomes)
+    last_at = last_handled_at(recorded, outcomes)
     timeline = chain_steps.timeline_of(nodes, root.stored_at, at)
     drawn = tuple(chain_steps.steps(chain_tree.folded(roots, unfold), timeline, root.stored_at, at))
     return Chain(
@@ -102,7 +110,8 @@ def build(recorded: Sequence[Recorded], at: datetime, unfold: frozenset[str], co
         title=words.chain_title(root.event),
         status=_status(nodes, outcomes.bus_reason),
         began_at=root.stored_at,
-        took_s=(last - root.stored_at).total_seconds(),
+        took_s=(last_said_at(recorded) - root.stored_at).total_seconds(),
+        settled_s=(last_at - root.stored_at).total_seconds(),
         count=count,
         domains=tuple(dict.fromkeys(record.event.domain for record in recorded)),
         synthetic=root.event.synthetic,
@@ -114,7 +123,7 @@ def build(recorded: Sequence[Recorded], at: datetime, unfold: frozenset[str], co
         reads=outcomes.by_event,
         absent=tuple(node for node in nodes if node.kind in ("expected", "work")),
         bus_reason=outcomes.bus_reason,
-        refresh_s=_refresh_s(nodes, at - last),
+        refresh_s=_refresh_s(nodes, at - last_at),
     )
 
 

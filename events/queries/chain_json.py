@@ -23,6 +23,7 @@ def as_json(chain: Chain) -> dict[str, Any]:
         "state": chain.status.words,
         "began_at": chain.began_at.isoformat(),
         "took_ms": _ms(chain.took_s),
+        "settled_after_ms": _ms(chain.settled_s),
         "event_count": chain.count,
         "domains": list(chain.domains),
         "bus": chain.bus_reason or "answered",

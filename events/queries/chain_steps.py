@@ -18,6 +18,9 @@ Style = Literal["done", "failing", "missing", "waiting"]
 RAILS = {"│  ": "line", "├─ ": "tee", "└─ ": "end", "   ": "none"}
 """How a page draws what a terminal writes."""
 
+HEADROOM = 1.2
+"""A chain with a failure has a scale this much longer than what happened so far."""
+
 TIMES = "\u00d7"
 """The multiplication sign before the number of a fold."""
 
@@ -77,9 +80,14 @@ class Step:
         return tuple(RAILS[self.branch[i : i + 3]] for i in range(0, len(self.branch), 3))
 
     @property
-    def settled(self) -> int:
-        """How many of the groups that read the event are done with it."""
-        return sum(outcome.settled for outcome in self.reads)
+    def after(self) -> str:
+        """How long after the root it was said."""
+        return "" if self.after_root_s is None else words.offset(self.after_root_s)
+
+    @property
+    def handled(self) -> int:
+        """How many of the groups that read the event have handled it."""
+        return sum(outcome.state in ("handled", "ignored") for outcome in self.reads)
 
     @property
     def trouble(self) -> bool:
@@ -102,10 +110,13 @@ def steps(
 
 
 def timeline_of(nodes: Iterable[Node], began: datetime, at: datetime) -> Timeline:
-    """The scale on which the bars of these nodes are drawn."""
-    return Timeline.of(
-        (instant - began).total_seconds() for node in nodes for instant in _interval(node, at) or ()
-    )
+    """The scale on which the bars of these nodes are drawn; what fails gets room to be seen."""
+    drawn = list(nodes)
+    instants = [
+        (instant - began).total_seconds() for node in drawn for instant in _interval(node, at) or ()
+    ]
+    room = HEADROOM if any(node.failing for node in drawn) else 1.0
+    return Timeline.of([*instants, max(instants, default=0.0) * room])
 
 
 def status_of(node: Node, at: datetime) -> Status:
@@ -169,7 +180,7 @@ def _said_status(node: Node, record: Recorded) -> Status:
         return outcome_status(node.made, record.stored_at) if handled else Status("none", "—")
     if record.relay_s is None:
         return Status("info", "waits for the bus")
-    return Status("ok", f"relayed in {words.duration(record.relay_s)}")
+    return Status("ok", f"relayed {words.duration(record.relay_s)}")
 
 
 def _step(node: Node, branch: str, timeline: Timeline, began: datetime, at: datetime) -> Step:
@@ -257,4 +268,6 @@ def _bar(interval: Interval, timeline: Timeline, began: datetime, style: Style) 
     waits_from, runs_from, ends = ((at - began).total_seconds() for at in interval)
     run_x, run_width = timeline.span(runs_from, ends)
     wait_x = min(timeline.x(waits_from), run_x)
+    if style == "failing":  # until somebody puts it right, it goes on failing
+        run_width = round(100.0 - run_x, 1)
     return Bar(wait_x, round(run_x - wait_x, 1), run_x, run_width, style)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +13,7 @@ from events.queries.recorded import Recorded
 
 @dataclass(frozen=True, slots=True)
 class TimeShares:
-    """The longest path of a chain by what it was spent on, in seconds.
+    """The path to the event said last by what it was spent on, in seconds.
 
     handling  a group was at work
     waiting   the event was on the bus and its group had not come to it
@@ -42,21 +42,23 @@ class TimeShares:
         return tuple((name, round(100 * part / self.total_s)) for name, part in ordered)
 
 
-def last_activity(recorded: Sequence[Recorded], outcomes: Outcomes) -> datetime:
-    """When anything last happened to an event of the chain."""
-    stored = max(record.stored_at for record in recorded)
-    return max(stored, *(ended for _, _, ended in _endings(recorded, outcomes)), stored)
+def last_said_at(recorded: Sequence[Recorded]) -> datetime:
+    """When the newest event of the chain was stored."""
+    return max(record.stored_at for record in recorded)
+
+
+def last_handled_at(recorded: Sequence[Recorded], outcomes: Outcomes) -> datetime:
+    """When anything last happened to an event of the chain: said, or handled by some group."""
+    ended = [outcome.handled_at for r in recorded for outcome in outcomes.of(r.id)]
+    return max([last_said_at(recorded), *(at for at in ended if at is not None)])
 
 
 def shares(recorded: Sequence[Recorded], outcomes: Outcomes) -> TimeShares:
-    """Walk back from the handling that ended last to the root, and add up each stretch once."""
-    last = max(_endings(recorded, outcomes), key=lambda ending: ending[2], default=None)
-    if last is None:
-        return TimeShares()
+    """Walk back from the event that was said last to the root, and add up each stretch once."""
     by_id = {record.id: record for record in recorded}
-    record: Recorded | None = last[0]
-    outcome: Outcome | None = last[1]
-    until = last[2]
+    last = max(recorded, key=lambda record: record.stored_at)
+    until = last.stored_at
+    outcome, record = _maker(last, by_id, outcomes)
     handling = waiting = bus = 0.0
     seen: set[UUID] = set()
     while record is not None and outcome is not None and record.id not in seen:
@@ -69,15 +71,6 @@ def shares(recorded: Sequence[Recorded], outcomes: Outcomes) -> TimeShares:
         until = record.stored_at
         outcome, record = _maker(record, by_id, outcomes)
     return TimeShares(max(0.0, handling), waiting, bus)
-
-
-def _endings(
-    recorded: Sequence[Recorded], outcomes: Outcomes
-) -> Iterator[tuple[Recorded, Outcome, datetime]]:
-    for record in recorded:
-        for outcome in outcomes.of(record.id):
-            if outcome.handled_at is not None and outcome.state == "handled":
-                yield record, outcome, outcome.handled_at
 
 
 def _maker(

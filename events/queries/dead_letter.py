@@ -63,6 +63,11 @@ class LetterView:
     operations: tuple[int, ...]
     """Replays it was part of, newest first."""
 
+    @property
+    def command(self) -> str:
+        """The line that shows the same in a terminal."""
+        return f"manage.py deadletters show {self.letter.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class HandlerPlan:

@@ -50,6 +50,11 @@ class EventView:
         return all(group.outcome.settled for group in self.groups)
 
     @property
+    def command(self) -> str:
+        """The line that shows its chain in a terminal."""
+        return f"manage.py chain {self.record.event.correlation_id}"
+
+    @property
     def handled(self) -> int:
         """How many groups are done with it."""
         return sum(group.outcome.state in ("handled", "ignored") for group in self.groups)

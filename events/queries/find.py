@@ -46,7 +46,7 @@ class Found:
 def find(text: str) -> Found:
     """Find out what `text` names. One statement per domain at most and six more, each on an index.
 
-    A UUID is a chain before it is an event: the root of a chain carries its id, and is its first row.
+    A UUID is a chain before it is an event: the chain of a root has its id and shows it first.
     """
     text = text.strip()
     exact: list[Match] = []

@@ -36,6 +36,15 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of the progress bar, in per cent."""
+
+    kind: Literal["handled", "failed"]
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
 class OperationView:
     """An operation as it stands now."""
 
@@ -68,6 +77,16 @@ class OperationView:
     def waiting(self) -> int:
         """How many are still on their way."""
         return self.counts.get("waiting", 0)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """A progress bar: what was handled, what failed again; what is left is still on its way."""
+        each = 100 / len(self.letters)
+        handled, failed = self.handled * each, self.failed * each
+        return (
+            Part("handled", 0.0, round(handled, 1)),
+            Part("failed", round(handled, 1), round(failed, 1)),
+        )
 
     @property
     def done(self) -> bool:

@@ -8,9 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from events.envelope import Event
+from events.errors import UnknownType
 from events.models import StoredEvent
 from events.privacy import masked
 from events.queries import words
+from events.registry import registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,15 @@ class Recorded:
     def says(self) -> str:
         """The payload in a few words."""
         return words.summary(self.event)
+
+    @property
+    def entity(self) -> str:
+        """What it is about: ``user:123``; the id alone when nobody registers its type."""
+        try:
+            entry = registry.resolve(self.event.event_type, self.event.event_version)
+        except UnknownType:
+            return self.event.entity_id
+        return f"{entry.entity_label}:{self.event.entity_id}"
 
     @property
     def said_by(self) -> str:

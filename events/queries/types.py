@@ -105,6 +105,14 @@ def names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.name for entry in registry.all()))
 
 
+def known(name: str) -> bool:
+    """Whether `name` is a registered name, alias or ``Name.vN``."""
+    try:
+        return bool(registry.resolve(name))
+    except UnknownType:
+        return False
+
+
 def load(name: str) -> TypeView | None:
     """One type by name, alias or ``Name.vN``; None when nobody registers it. One statement."""
     try:

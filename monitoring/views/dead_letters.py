@@ -1,0 +1,130 @@
+"""Dead letters: failures by fingerprint, one failure, and the replay of some."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+from pydantic import BaseModel, Field
+
+from events.errors import Refused
+from events.operations import Actor, replay_dead_letters
+from events.queries import dead_letter as letter_query
+from events.queries import dead_letters as query
+from events.queries import groups, operations
+from monitoring import params
+from monitoring.access import Role, refusal, requires, role_of
+from monitoring.excerpts import excerpt, pretty_json
+from monitoring.missing import missing
+from monitoring.requests import PageRequest
+
+OPERATIONS_SHOWN = 3
+"""Newest operations under the list."""
+
+REASON_LENGTH = 500
+
+
+class Asked(BaseModel):
+    """What to list, as the address says it."""
+
+    state: query.Shown = "open"
+    group: Annotated[str, Field(max_length=100)] = ""
+    failure: Annotated[str, Field(max_length=16)] = ""
+    """A fingerprint: list its dead letters singly."""
+    before: int | None = None
+
+    def link(self, **changed: str | int | None) -> str:
+        """The query string of a list that differs in what is given."""
+        told = self.model_dump(exclude_none=True, exclude_defaults=True)
+        wanted = {**told, "before": None, **changed}
+        return "?" + urlencode({n: v for n, v in wanted.items() if v not in (None, "")})
+
+
+class Chosen(BaseModel):
+    """What a replay is asked for."""
+
+    id: tuple[int, ...] = ()
+    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+
+
+@require_safe
+def dead_letters(request: HttpRequest) -> HttpResponse:
+    """Failures, or the dead letters of one when the address names its fingerprint."""
+    asked = params.read(Asked, request.GET)
+    context = {
+        "asked": asked,
+        "tabs": [(state, asked.link(state=state, failure="")) for state in query.STATES],
+        "groups": groups.names(),
+        "totals": query.totals(),
+        "may_not": _may_not(request),
+        "operations": operations.newest(OPERATIONS_SHOWN, asked.group),
+    }
+    if asked.failure:
+        page = query.letters(asked.state, asked.group, asked.failure, asked.before)
+        context |= {
+            "page": page,
+            "older": asked.link(before=page.older_than) if page.older_than else "",
+            "back": asked.link(failure=""),
+        }
+        return render(request, "dead_letters/failure.html", context)
+    context["failures"] = query.failures(asked.state, asked.group)
+    return render(request, "dead_letters.html", context)
+
+
+@require_safe
+def dead_letter(request: HttpRequest, pk: int) -> HttpResponse:
+    """One failure."""
+    found = letter_query.load(pk)
+    if found is None:
+        return missing(request, "dead letter", pk)
+    context = {
+        "view": found,
+        "letter": found.letter,
+        "payload": excerpt(pretty_json(found.data)),
+        "may_not": _may_not(request),
+    }
+    return render(request, "dead_letter.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Role.OPERATOR, to="replay dead letters")
+def replay(request: PageRequest) -> HttpResponse:
+    """GET states what a replay would do; POST asks for it and leads to its outcome."""
+    if request.method == "POST":
+        return _replay(request, params.read(Chosen, request.POST))
+    return _confirm(request, params.read(Chosen, request.GET))
+
+
+def _replay(request: PageRequest, chosen: Chosen) -> HttpResponse:
+    actor = Actor(request.user.get_username(), "console", may_operate=True)
+    try:
+        operation = replay_dead_letters(actor, chosen.id, chosen.reason)
+    except Refused as refused:
+        return _confirm(request, chosen, str(refused), status=409 if chosen.reason else 422)
+    messages.info(request, f"Operation {operation.pk} is under way.")
+    to = redirect("operation", pk=operation.pk)
+    return HttpResponseClientRedirect(to.url) if request.htmx else to
+
+
+def _confirm(
+    request: PageRequest, chosen: Chosen, refused: str = "", status: int = 200
+) -> HttpResponse:
+    context = {
+        "plan": letter_query.plan(chosen.id),
+        "reason": chosen.reason,
+        "refused": refused,
+        "reason_length": REASON_LENGTH,
+    }
+    name = "dead_letters/_replay.html" if request.htmx else "dead_letters/replay.html"
+    return render(request, name, context, status=status)
+
+
+def _may_not(request: HttpRequest) -> str:
+    """Why this user may not replay; empty when they may."""
+    role = role_of(request.user)
+    return "" if role and role >= Role.OPERATOR else refusal(Role.OPERATOR, role, "replay")
