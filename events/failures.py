@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sysconfig
 import traceback
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,6 +14,9 @@ from events.retry import RetryPolicy
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 20_000
 """Most characters kept of an error; the head of a message and the tail of a traceback."""
+
+LIBRARIES = ("<frozen ", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
+"""How the file names of code begin that is not ours: Python's own and what is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def innermost_frame(error: BaseException) -> str:
     at: TracebackType | None = error.__traceback__
     while at is not None:
         module = str(at.tb_frame.f_globals.get("__name__", ""))
-        if "site-packages" not in at.tb_frame.f_code.co_filename:
+        if not at.tb_frame.f_code.co_filename.startswith(LIBRARIES):
             found = f"{module}:{at.tb_frame.f_code.co_qualname}"
         at = at.tb_next
     return found
