@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.apps import apps
 
 from events.envelope import Event, domain_of
-from events.errors import ConfigurationError
+from events.errors import ConfigurationError, UnknownType
 from events.registry import EventType, registry
 from events.retry import RetryPolicy
 from events.transport.base import Start, Streams
@@ -245,10 +245,14 @@ def _said(says: Sequence[str | Says], always_says: Sequence[str]) -> tuple[Says,
 def _check(handler: Handler) -> None:
     named = [*handler.reads, *(says.event_type for says in handler.says)]
     for name in named:
-        if name != EVERYTHING and registry.resolve(name).name != name:
-            raise ConfigurationError(
-                f"{handler.name} says {name!r}: use {registry.resolve(name).name!r}"
-            )
+        if name == EVERYTHING:
+            continue
+        try:
+            known = registry.resolve(name).name
+        except UnknownType as error:
+            raise ConfigurationError(f"{handler.name}: {error.problems[0].reason}") from error
+        if known != name:
+            raise ConfigurationError(f"{handler.name} names {name!r}: write {known!r}")
 
 
 def _domain(module: str) -> str:
