@@ -132,12 +132,16 @@ def record(at: datetime, values: Values, needs: int) -> frozenset[int]:
 
 
 def history(window_s: int) -> History:
-    """The window's measurements in the coarsest resolution that still draws a line."""
+    """The window's measurements in the coarsest resolution that still draws a line.
+
+    Ends with the newest measurement of all. At most one SQL statement per resolution.
+    """
     for resolution_s in sorted(KEPT_S, reverse=True):
         rows = _read(resolution_s, window_s)
         if len(rows) >= ENOUGH_POINTS or resolution_s == TICK_S:
-            return History(rows)
-    raise AssertionError("KEPT_S has no finest resolution")
+            break
+    newest = _newest(TICK_S, 1)
+    return History(rows + tuple(row for row in newest if rows and row.at > rows[-1].at))
 
 
 def recent() -> History:
