@@ -1,5 +1,6 @@
 """What is made sure of before anything runs: the folder, the port, the tables, the account."""
 
+import errno
 import fcntl
 import os
 import secrets
@@ -44,10 +45,10 @@ def port_is_free(host: str, port: int) -> None:
         try:
             listener.bind((host, port))
         except OSError as problem:
-            raise CommandError(
-                f"The console cannot listen on port {port} of {host} ({problem.strerror}): stop"
-                f" what uses it, or choose another: make up PORT={port + 1}"
-            ) from problem
+            what = f"The console cannot listen on port {port} of {host} ({problem.strerror})"
+            if problem.errno == errno.EADDRINUSE:
+                what += f": stop what uses it, or choose another: make up PORT={port + 1}"
+            raise CommandError(what) from problem
 
 
 def bring_up_to_date(say: Callable[[str], object]) -> str:

@@ -99,6 +99,18 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_an_address_of_another_machine_is_refused(tmp_path: Path) -> None:
+    port = free_port()
+
+    status, output = ended(up(tmp_path, port, HOST="203.0.113.9"))
+
+    assert status == 1
+    assert output == (
+        f"CommandError: The console cannot listen on port {port} of 203.0.113.9"
+        " (Cannot assign requested address)"
+    )
+
+
 def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     status, output = ended(up(tmp_path, free_port(), SIMULATE="many"))
 
