@@ -114,7 +114,7 @@ class MemoryBus:
         self.changed = threading.Condition(threading.RLock())
         self.down = ""
         self._streams: dict[str, _Stream] = {}
-        self._retry: dict[tuple[str, str], _Stream] = {}
+        self._retry: dict[tuple[str, str], _Stream] = defaultdict(_Stream)
         self._due: dict[tuple[str, str], dict[str, _Waiting]] = defaultdict(dict)
         self._seen: dict[str, dict[UUID, float]] = defaultdict(dict)
         self._leases: dict[str, tuple[str, float]] = {}
@@ -154,7 +154,7 @@ class MemoryBus:
     def ensure_group(self, stream: str, group: str, start: Start = "beginning") -> bool:
         old = stream in self._streams
         found = self._streams.setdefault(stream, _Stream())
-        self._retry.setdefault((stream, group), _Stream(groups={group: _Group()}))
+        self._retry[stream, group].groups.setdefault(group, _Group())
         if group in found.groups:
             return False
         position = found.last if old and start == "now" else ZERO
@@ -223,8 +223,7 @@ class MemoryBus:
         return len(ready)
 
     def _put_retry(self, delivery: Delivery, group: str) -> None:
-        stream, _ = self._member(delivery.stream, group, retry=True)
-        self._add(stream, lambda at: replace(delivery, entry_id=at))
+        self._add(self._retry[delivery.stream, group], lambda at: replace(delivery, entry_id=at))
 
     @_locked
     def redeliver(self, group: str, batch: Sequence[Redelivery]) -> None:

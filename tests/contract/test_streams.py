@@ -186,6 +186,15 @@ def test_a_redelivery_reaches_the_one_group_with_its_bytes_unchanged(bus: Transp
     assert take(bus, "b") == []
 
 
+def test_a_redelivery_waits_for_a_group_that_is_not_set_up(opened: Transport) -> None:
+    opened.streams.redeliver("a", [Redelivery(STREAM, "some-id", b"1")])
+
+    with pytest.raises(GroupMissing):
+        take(opened)
+    opened.streams.ensure_group(STREAM, "a")
+    assert [d.event_id for d in take(opened)] == ["some-id"]
+
+
 def test_idle_entries_are_taken_over_without_counting_a_start(bus: Transport) -> None:
     put(bus, b"1", b"2")
     take(bus, consumer="dead")
