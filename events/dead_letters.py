@@ -38,11 +38,7 @@ def bury(burial: Burial) -> None:
     """
     event_id = burial.event.event_id if burial.event else _as_uuid(burial.delivery.event_id)
     with writing():
-        known = None
-        if event_id is not None:
-            letters = DeadLetter.objects.select_for_update()
-            known = letters.filter(group_name=burial.group, event_id=event_id).first()
-        letter = known or _new(burial, event_id)
+        letter = _known(burial, event_id) or _new(burial, event_id)
         letter.attempts = [*letter.attempts, *(asdict(failure) for failure in burial.failures)]
         letter.kind = burial.kind
         letter.error_class = burial.error_class
@@ -70,6 +66,20 @@ def resolve(group: str, event_ids: Collection[UUID]) -> int:
     return DeadLetter.objects.filter(
         group_name=group, event_id__in=event_ids, state=DeadLetter.State.REPLAYING
     ).update(state=DeadLetter.State.RESOLVED, resolved_at=now())
+
+
+def _known(burial: Burial, event_id: UUID | None) -> DeadLetter | None:
+    """The letter this group has for the event; bytes without an id are known when replayed."""
+    letters = DeadLetter.objects.select_for_update().filter(
+        group_name=burial.group, event_id=event_id
+    )
+    if event_id is None:
+        letters = letters.filter(
+            stream=burial.delivery.stream,
+            body=burial.delivery.body,
+            state=DeadLetter.State.REPLAYING,
+        )
+    return letters.first()
 
 
 def _new(burial: Burial, event_id: UUID | None) -> DeadLetter:
