@@ -31,6 +31,8 @@ class EventFilter:
     event_type: str = ""
     domain: str = ""
     entity_id: str = ""
+    entity_label: str = ""
+    """What the entity is: of ``user:123`` the user. Only with `entity_id`."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -55,6 +57,13 @@ class EventPage:
     rows: tuple[Recorded, ...]
     older_than: int | None = None
     newer_than: int | None = None
+
+
+def split_entity(text: str) -> tuple[str, str]:
+    """Label and id of ``user:123``; no label when what stands before the colon is not one."""
+    label, _, entity_id = text.partition(":")
+    known = any(entry.entity_label == label for entry in registry.all())
+    return (label, entity_id) if known and entity_id else ("", text)
 
 
 def page(
@@ -111,14 +120,28 @@ def _parts(chosen: EventFilter) -> list[dict[str, Any]]:
     """The filter as conditions that each follow an index in order of `seq`."""
     name = chosen.type_name
     if chosen.entity_id:
-        domains = [domain_of(name)] if name else [chosen.domain] if chosen.domain else _domains()
-        typed = {"event_type": name} if name else {}
-        return [{"domain": d, "entity_id": chosen.entity_id, **typed} for d in domains]
+        return _entity_parts(chosen, name)
     if name:
         return [{"event_type": name}]
     if chosen.domain:
         return [{"event_type": entry} for entry in _types_of(chosen.domain)]
     return [{}]
+
+
+def _entity_parts(chosen: EventFilter, name: str) -> list[dict[str, Any]]:
+    domains = [domain_of(name)] if name else [chosen.domain] if chosen.domain else _domains()
+    narrow: dict[str, Any] = {"entity_id": chosen.entity_id}
+    if name:
+        narrow["event_type"] = name
+    elif chosen.entity_label:
+        narrow["event_type__in"] = names_about(chosen.entity_label)
+    return [{"domain": domain, **narrow} for domain in domains]
+
+
+def names_about(entity_label: str) -> list[str]:
+    """The types whose entity is such a thing."""
+    entries = registry.all()
+    return sorted({entry.name for entry in entries if entry.entity_label == entity_label})
 
 
 def _within(chosen: EventFilter, rows: QuerySet[StoredEvent]) -> QuerySet[StoredEvent]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from events.errors import UnknownType
 from events.groups import groups
 from events.models import DeadLetter, Operation, StoredEvent
+from events.queries.events import names_about, split_entity
 from events.registry import registry
 
 Kind = Literal["event", "chain", "dead letter", "operation", "group", "type", "entity"]
@@ -112,17 +113,17 @@ def _number(text: str) -> Iterator[Match]:
 
 def _entity(text: str) -> Iterator[Match]:
     """``123``, or with what it is: ``user:123``."""
-    label, _, entity_id = text.rpartition(":")
+    label, entity_id = split_entity(text)
     if not entity_id or len(entity_id) > 200:
         return
-    domains = {e.domain for e in registry.all() if not label or e.entity_label == label}
-    hit = [
-        domain
-        for domain in sorted(domains)
-        if StoredEvent.objects.filter(domain=domain, entity_id=entity_id).exists()
-    ]
+    entries = [e for e in registry.all() if not label or e.entity_label == label]
+    rows = StoredEvent.objects.filter(entity_id=entity_id)
+    if label:
+        rows = rows.filter(event_type__in=names_about(label))
+    domains = sorted({entry.domain for entry in entries})
+    hit = [domain for domain in domains if rows.filter(domain=domain).exists()]
     if hit:
-        yield Match("entity", entity_id, f"events about {text}", hit[0] if len(hit) == 1 else "")
+        yield Match("entity", text, f"events about {text}", hit[0] if len(hit) == 1 else "")
 
 
 LOOKS: tuple[tuple[str, Callable[[str], Iterator[Match]]], ...] = (

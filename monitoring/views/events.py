@@ -46,11 +46,13 @@ class Asked(BaseModel):
     after: int | None = None
 
     def chosen(self) -> query.EventFilter:
-        """The filter alone; ``user:123`` asks for the entity 123."""
+        """The filter alone; ``user:123`` asks for the user 123, ``123`` for anything so called."""
+        label, entity_id = query.split_entity(self.entity)
         return query.EventFilter(
             event_type=self.type,
             domain=self.domain,
-            entity_id=self.entity.rpartition(":")[2],
+            entity_id=entity_id,
+            entity_label=label,
             since=self.since,
             until=self.until,
         )
