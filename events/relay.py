@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db import Error as DatabaseError
+
 from events import transport
 from events.envelope import now, stream_name
 from events.errors import BusUnavailable
@@ -51,7 +53,7 @@ def reopen() -> None:
 
 
 def after_commit(rows: Sequence[StoredEvent]) -> None:
-    """Relay rows just committed. A bus that is down leaves them to the job: nothing is raised."""
+    """Relay rows just committed. They are safe: what fails here is left to the job, not raised."""
     if not rows or not _gate.open():
         return
     try:
@@ -59,6 +61,8 @@ def after_commit(rows: Sequence[StoredEvent]) -> None:
     except BusUnavailable as error:
         _gate.close()
         logger.warning("%d events wait in SQL: %s", len(rows), error)
+    except DatabaseError as error:
+        logger.warning("%d events are relayed once more, SQL took no mark: %s", len(rows), error)
 
 
 def relay(rows: Sequence[StoredEvent]) -> int:
