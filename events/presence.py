@@ -51,7 +51,7 @@ class Heartbeat:
         if since_s < self._every_s and draining == self._info.draining:
             return False
         rate = (handled - self._last_handled) / since_s if self._last_beat else 0.0
-        self._info = replace(
+        info = replace(
             self._info,
             beat_at=now(),
             in_flight=in_flight,
@@ -61,8 +61,8 @@ class Heartbeat:
             rate_per_s=round(rate, 2),
             draining=draining,
         )
-        transport.current().presence.beat(self._info, self._ttl_s)
-        self._last_beat, self._last_handled = time.monotonic(), handled
+        transport.current().presence.beat(info, self._ttl_s)
+        self._info, self._last_beat, self._last_handled = info, time.monotonic(), handled
         return True
 
     def leave(self) -> None:
