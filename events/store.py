@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, connection, connections, transaction
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
 
 from events.envelope import Event, now
 from events.models import StoredEvent
@@ -21,7 +21,7 @@ REPEATABLE_SQLSTATES = ("40001", "40P01", "55P03", "57P", "08", "53")
 """PostgreSQL: serialisation failure, deadlock, lock not available, shutdown, connection, resources
 (PostgreSQL documentation, appendix A)."""
 
-REPEATABLE_SQLITE = ("locked", "busy", "disk is full", "disk I/O")
+REPEATABLE_SQLITE = ("is locked", "is busy", "disk is full", "disk I/O")
 
 
 @contextmanager
@@ -81,6 +81,8 @@ def worth_repeating(error: BaseException) -> bool:
     state = str(getattr(error.__cause__, "sqlstate", "") or "")
     if state:
         return state.startswith(REPEATABLE_SQLSTATES)
+    if not isinstance(error, OperationalError):
+        return False
     text = str(error)
     lost = "connection" in text and connection.vendor == "postgresql"
     return lost or any(phrase in text for phrase in REPEATABLE_SQLITE)
