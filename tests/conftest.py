@@ -1,7 +1,3 @@
 """Fixtures shared by all tests; each module below says what it gives."""
 
-from importlib.util import find_spec
-
-pytest_plugins = [
-    name for name in ("tests.servers", "tests.bus_fixture") if find_spec(name) is not None
-]
+pytest_plugins = ["tests.bus_fixture", "tests.chromium", "tests.servers"]
