@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 LEAST_LEASE_S = 5.0
 
+PAUSE_S = 1.0
+"""Wait after a round that failed."""
+
 
 class Scheduler:
     """Offers this process for the leases of all periodic jobs, a thread each.
@@ -56,10 +59,10 @@ class Scheduler:
                 if not ill:
                     logger.warning("job %s waits: %s", job.name, error)
                 ill = True
-                self._stop.wait(1.0)
+                self._stop.wait(PAUSE_S)
             except Exception:
                 logger.exception("job %s failed; it is tried again", job.name)
-                self._stop.wait(1.0)
+                self._stop.wait(PAUSE_S)
         self._give_back(job)
         connections.close_all()
 

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import OperationalError
+
+from events import every, scheduler
+from events import groups as declarations
+from events.groups import jobs
+from events.scheduler import Scheduler
+from tests.bus_fixture import Bus
+from tests.waiting import eventually
+
+OFTEN_S = 0.01
+
+
+class Runs(Counter[str]):
+    """How often each scheduler ran the job; `held_by` says whose turn it is."""
+
+    def __init__(self, bus: Bus, job: str) -> None:
+        super().__init__()
+        self._bus = bus
+        self._lease = f"job:{job}"
+
+    @property
+    def held_by(self) -> str:
+        return self._bus.memory._leases.get(self._lease, ("", 0.0))[0]
+
+    def note(self) -> None:
+        self[self.held_by] += 1
+
+
+@pytest.fixture
+def declare(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Declare a job that is run often; there are no others."""
+    monkeypatch.setattr(declarations, "_jobs", {})
+
+    def make(function: Callable[[], None], name: str) -> None:
+        every(OFTEN_S, name=name)(function)
+
+    return make
+
+
+@pytest.fixture
+def started(declare: Callable[..., None]) -> Iterator[Callable[[], Scheduler]]:
+    """Start schedulers; all are stopped in the end."""
+    made: list[Scheduler] = []
+
+    def start() -> Scheduler:
+        made.append(Scheduler())
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.stop()
+
+
+def test_the_bus_brings_its_own_periodic_work() -> None:
+    assert {"relay", "redeliver", "trim", "retention"} <= {job.name for job in jobs()}
+
+
+def test_one_process_at_a_time_does_a_job(
+    bus: Bus, declare: Callable[..., None], started: Callable[[], Scheduler]
+) -> None:
+    runs = Runs(bus, "count")
+    declare(runs.note, "count")
+
+    started()
+    eventually(lambda: runs.total() > 2, what="the first one runs it")
+    started()
+    started()
+
+    before = runs.total()
+    eventually(lambda: runs.total() > before + 20, what="it is run on")
+    assert len(runs) == 1
+
+
+def test_another_process_goes_on_when_the_first_one_stops(
+    bus: Bus, declare: Callable[..., None], started: Callable[[], Scheduler]
+) -> None:
+    runs = Runs(bus, "count")
+    declare(runs.note, "count")
+    first = started()
+    eventually(lambda: runs, what="the first one runs it")
+    started()
+
+    first.stop()
+
+    eventually(lambda: len(runs) == 2, what="the second one runs it, long before the lease ends")
+
+
+def test_another_process_goes_on_when_the_lease_of_a_dead_one_ends(
+    bus: Bus, declare: Callable[..., None], started: Callable[[], Scheduler]
+) -> None:
+    runs = Runs(bus, "count")
+    declare(runs.note, "count")
+    bus.transport.leases.acquire("job:count", "a process that was killed", 5.0)
+    started()
+
+    bus.clock.advance(6.0)
+
+    eventually(lambda: runs, what="the job is taken over")
+    assert "a process that was killed" not in runs
+
+
+def test_leases_are_given_back_at_the_end(
+    bus: Bus, declare: Callable[..., None], started: Callable[[], Scheduler]
+) -> None:
+    runs = Runs(bus, "count")
+    declare(runs.note, "count")
+    stopping = started()
+    eventually(lambda: runs, what="it runs")
+
+    stopping.stop()
+
+    assert runs.held_by == ""
+    assert not [thread for thread in threading.enumerate() if thread.name == "job count"]
+
+
+def test_a_job_that_fails_stops_no_other_and_is_tried_again(
+    bus: Bus,
+    declare: Callable[..., None],
+    started: Callable[[], Scheduler],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failed: list[int] = []
+    well = Runs(bus, "well")
+
+    def fails() -> None:
+        failed.append(1)
+        raise ZeroDivisionError("a bug in a job")
+
+    monkeypatch.setattr(scheduler, "PAUSE_S", OFTEN_S)
+    declare(fails, "ill")
+    declare(well.note, "well")
+    started()
+
+    eventually(lambda: len(failed) > 2, what="the failing job is tried again")
+    before = well.total()
+    eventually(lambda: well.total() > before + 2, what="the other job goes on")
+    assert "job ill failed" in caplog.text
+    assert "a bug in a job" in caplog.text
+
+
+def test_a_slow_job_delays_no_other(
+    bus: Bus, declare: Callable[..., None], started: Callable[[], Scheduler]
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    others = Runs(bus, "quick")
+
+    def slow() -> None:
+        begun.set()
+        go_on.wait(10)
+
+    declare(slow, "slow")
+    declare(others.note, "quick")
+    started()
+    assert begun.wait(10)
+
+    before = others.total()
+    eventually(lambda: others.total() > before + 2, what="the quick job goes on")
+    go_on.set()
+
+
+@pytest.mark.parametrize("trouble", ["bus", "sql"])
+def test_a_bus_or_database_that_is_away_is_waited_for_and_said_once(
+    bus: Bus,
+    declare: Callable[..., None],
+    started: Callable[[], Scheduler],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    trouble: str,
+) -> None:
+    runs = Runs(bus, "count")
+    locked = threading.Event()
+
+    def count() -> None:
+        if locked.is_set():
+            raise OperationalError("database is locked")
+        runs.note()
+
+    monkeypatch.setattr(scheduler, "PAUSE_S", OFTEN_S)
+    declare(count, "count")
+    caplog.set_level(logging.WARNING)
+    if trouble == "bus":
+        bus.memory.down = "test"
+    else:
+        locked.set()
+    started()
+
+    eventually(lambda: "job count waits" in caplog.text, what="it says that it waits")
+    locked.clear()
+    bus.memory.down = ""
+    eventually(lambda: runs.total() > 2, what="it goes on")
+    assert caplog.text.count("job count waits") == 1
