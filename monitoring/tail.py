@@ -71,6 +71,11 @@ class BusNews:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """From now on nothing is missed: what lies before may be read from the bus."""
+
+
 class Feed:
     """One filter, watched by one viewer or many. Belongs to the reading thread."""
 
@@ -142,7 +147,8 @@ class Feed:
             self._measured, self._measured_at = 0, now
 
 
-Heard = Callable[[Frame | BusNews], None]
+News = Frame | BusNews | Follows
+Heard = Callable[[News], None]
 
 
 @dataclass(eq=False, slots=True)
@@ -161,29 +167,31 @@ class TailHub:
         self._follower = follower
         self._lock = Lock()
         self._listeners: set[Listener] = set()
-        self._stop: Event | None = None
+        self._reading: Reading | None = None
 
     def join(self, listener: Listener) -> None:
         """Begin to deliver to a listener; the first one starts the thread."""
         with self._lock:
             self._listeners.add(listener)
-            if self._stop is None:
-                self._stop = Event()
-                run = Reading(self, self._follower(), self._stop).run
-                Thread(target=run, name="tail", daemon=True).start()
+            follows = self._reading is not None and self._reading.started
+            if self._reading is None:
+                self._reading = Reading(self, self._follower())
+                Thread(target=self._reading.run, name="tail", daemon=True).start()
+        if follows:
+            self.tell([listener], Follows())
 
     def leave(self, listener: Listener) -> None:
         """Deliver no more; the last one ends the thread."""
         with self._lock:
             self._listeners.discard(listener)
-            if not self._listeners and self._stop is not None:
-                self._stop.set()
-                self._stop = None
+            if not self._listeners and self._reading is not None:
+                self._reading.stop.set()
+                self._reading = None
 
     @property
     def running(self) -> bool:
         """Whether somebody watches."""
-        return self._stop is not None
+        return self._reading is not None
 
     def listeners(self) -> dict[TailQuery, list[Listener]]:
         """Who watches, by what they want to see."""
@@ -193,13 +201,13 @@ class TailHub:
                 found.setdefault(listener.query, []).append(listener)
             return found
 
-    def ended(self, stop: Event) -> None:
+    def ended(self, reading: Reading) -> None:
         """Called by a thread that ends: the next viewer starts another."""
         with self._lock:
-            if self._stop is stop:
-                self._stop = None
+            if self._reading is reading:
+                self._reading = None
 
-    def tell(self, listeners: list[Listener], what: Frame | BusNews) -> None:
+    def tell(self, listeners: list[Listener], what: News) -> None:
         """Deliver to listeners, each on its own loop; one whose loop is closed is forgotten."""
         for listener in listeners:
             try:
@@ -214,7 +222,7 @@ class Reading:
 
     hub: TailHub
     follower: Follower
-    stop: Event
+    stop: Event = field(default_factory=Event)
     feeds: dict[TailQuery, Feed] = field(default_factory=dict)
     started: bool = False
     reachable: bool = True
@@ -231,12 +239,13 @@ class Reading:
             if not self.stop.is_set():
                 logger.error("the tail of this process ended")
                 self._tell_all(BusNews("the tail of this process ended; reload the page"))
-            self.hub.ended(self.stop)
+            self.hub.ended(self)
 
     def _turn(self) -> None:
         if not self.started:
             self.follower.start()
             self.started = True
+            self._tell_all(Follows())
         batch = self.follower.read(block_ms=int(self._patience() * 1000))
         self._found()
         # After the read: who came while it waited must not miss what it brought.
@@ -271,7 +280,7 @@ class Reading:
             self.reachable = True
             self._tell_all(BusNews())
 
-    def _tell_all(self, news: BusNews) -> None:
+    def _tell_all(self, news: BusNews | Follows) -> None:
         for listeners in self.hub.listeners().values():
             self.hub.tell(listeners, news)
 

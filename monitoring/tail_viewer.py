@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 
 from events import BusUnavailable
 from events.queries.tail import now_ms
-from monitoring.tail import MOST_FRAMES, BusNews, Frame, Listener, TailHub
+from monitoring.tail import MOST_FRAMES, BusNews, Frame, Listener, News, TailHub
 from monitoring.tail_rows import TailQuery, filled, gap_row
 
 Message = dict[str, Any]
@@ -25,6 +25,14 @@ class Stretch:
 
     after_ms: int
     count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A frame to be sent; before it, `lost` events were skipped because the socket was slow."""
+
+    frame: Frame
+    lost: int
 
 
 @dataclass
@@ -58,12 +66,14 @@ class Viewer:
     hub: TailHub
     send: Send
     last_ms: int = 0
-    """Time of the newest row sent."""
+    """Time of the newest row sent; to begin with, of the newest the page has."""
+    fill_first: bool = False
+    """Begin with what came between the page and this socket."""
     paused: bool = False
     counters: Counters = field(default_factory=Counters)
-    _next: deque[Frame | Stretch | BusNews] = field(default_factory=deque)
+    _next: deque[Rows | Stretch | BusNews] = field(default_factory=deque)
     _lost: int = 0
-    """Skipped since the last row sent, because the socket was slow."""
+    """Skipped since the last frame that was taken."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -83,11 +93,8 @@ class Viewer:
 
     def start_after(self, after_ms: int | None) -> None:
         """Begin with what came after the last row the page has; from now on without one."""
-        if after_ms:
-            self._next.append(Stretch(after_ms))
-            self._wake.set()
-        else:
-            self.last_ms = now_ms()
+        self.last_ms = after_ms or now_ms()
+        self.fill_first = bool(after_ms)
 
     def pause(self) -> None:
         """Show nothing more; go on counting. The stream keeps what is not shown."""
@@ -100,12 +107,15 @@ class Viewer:
             self._next.append(Stretch(self.last_ms, self.counters.held))
             self._wake.set()
 
-    def hear(self, what: Frame | BusNews) -> None:
+    def hear(self, what: News) -> None:
         """Take what the reading thread delivers; never waits."""
         if isinstance(what, Frame):
             self._hear_frame(what)
-        else:
+        elif isinstance(what, BusNews):
             self._next.append(what)
+        elif self.fill_first and not self.paused:
+            self.fill_first = False
+            self._next.append(Stretch(self.last_ms))
         self._wake.set()
 
     def _hear_frame(self, frame: Frame) -> None:
@@ -116,24 +126,24 @@ class Viewer:
             self._lost += frame.matched
             self.counters.skipped += frame.matched
         elif frame.matched:
-            self._next.append(frame)
+            self._next.append(Rows(frame, self._lost))
+            self._lost = 0
 
-    async def _pass_on(self, what: Frame | Stretch | BusNews) -> None:
-        if isinstance(what, Frame):
-            await self._show(what)
+    async def _pass_on(self, what: Rows | Stretch | BusNews) -> None:
+        if isinstance(what, Rows):
+            await self._show(what.frame, what.lost)
         elif isinstance(what, Stretch):
             await self._fill(what)
         else:
             await self.send({"kind": "bus", "reason": what.reason})
 
-    async def _show(self, frame: Frame) -> None:
+    async def _show(self, frame: Frame, lost: int) -> None:
         skipped = frame.matched - frame.rows
-        hole = skipped + self._lost
+        hole = skipped + lost
         self.counters.skipped += skipped
         self.counters.shown += frame.rows
         end_ms = frame.first_ms or now_ms()
         gap = gap_row(self.query, self.last_ms, end_ms, hole, frame.per_s) if hole else ""
-        self._lost = 0
         self.last_ms = frame.last_ms or end_ms
         await self._send_rows(frame.html + gap, frame.rows)
 
@@ -144,6 +154,8 @@ class Viewer:
             )
         except BusUnavailable as error:
             await self.send({"kind": "bus", "reason": str(error)})
+            self.counters.held = 0
+            self.counters.skipped += stretch.count
             self._lost += stretch.count
             return
         # Of rows that came before this socket did, `matched` knows nothing either.

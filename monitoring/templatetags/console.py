@@ -103,7 +103,7 @@ def short_type(event_type: str) -> str:
 @register.simple_tag
 def dom_id(*parts: object) -> str:
     """The id of the element that shows a thing: ``{% dom_id "group" name %}``."""
-    return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", str(part)) for part in parts)
+    return "-".join(re.sub(r"[^A-Za-z0-9_.-]+", "_", str(part)) for part in parts)
 
 
 @register.simple_tag

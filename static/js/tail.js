@@ -56,6 +56,7 @@
 
   const take = (message) => {
     until = message.until;
+    away.hidden = true;
     if (!waiting.length && !window.astra.busy(table)) {
       put(message.html);
       return;
