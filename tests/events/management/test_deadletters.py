@@ -1,0 +1,92 @@
+"""``manage.py deadletters``."""
+
+from __future__ import annotations
+
+import getpass
+
+import pytest
+
+from events import Reject
+from events.groups import groups
+from events.models import AuditEntry, DeadLetter, Operation
+from tests.bus_fixture import Bus
+from tests.events.conftest import trade
+from tests.events.management.commanding import run
+from tests.failing import Break
+
+GROUP = "revenue_trackers"
+
+
+@pytest.fixture
+def letters(bus: Bus, broken: Break) -> list[str]:
+    """Two dead letters, by number, of a group that has been mended since."""
+    mend = broken(GROUP, Reject("the ledger is closed"))
+    bus.publish(trade(), trade())
+    bus.drain(groups())
+    mend()
+    return [str(letter.pk) for letter in bus.dead_letters()]
+
+
+def test_open_ones_are_listed(letters: list[str]) -> None:
+    ran = run("deadletters", "list")
+
+    assert ran.status == 0
+    assert ran.out.count("the ledger is closed") == 2
+    assert {row["id"] for row in run("deadletters", "list", "--json").json} == set(
+        map(int, letters)
+    )
+
+
+def test_the_list_follows_state_group_and_limit(letters: list[str]) -> None:
+    DeadLetter.objects.filter(pk=letters[0]).update(state="resolved")
+
+    assert len(run("deadletters", "list", "--state", "resolved", "--json").json) == 1
+    assert "No dead letters" in run("deadletters", "list", "--state", "discarded").out
+    assert run("deadletters", "list", "--group", "trading_internal", "--json").json == []
+    limited = run("deadletters", "list", "--state", "all", "--limit", "1").out
+    assert "There are more" in limited
+
+
+def test_one_is_shown_with_traceback_payload_and_the_other_groups(letters: list[str]) -> None:
+    ran = run("deadletters", "show", letters[0])
+
+    for shown in ("the ledger is closed", "Traceback", '"value": "1500.00"', "trading_internal"):
+        assert shown in ran.out
+    said = run("deadletters", "show", letters[0], "--json").json
+    assert (said["group"], said["data"]["value"]) == (GROUP, "1500.00")
+
+
+def test_an_unknown_number_exits_1(bus: Bus) -> None:
+    ran = run("deadletters", "show", "404")
+
+    assert (ran.status, ran.out) == (1, "There is no dead letter 404.")
+
+
+def test_a_replay_is_an_operation_of_the_system_user(bus: Bus, letters: list[str]) -> None:
+    ran = run("deadletters", "replay", *letters, "--reason", "the ledger is open again")
+    bus.drain(groups())
+
+    assert ran.status == 0
+    assert "2 on their way" in ran.out
+    entry = AuditEntry.objects.get()
+    assert entry.actor == f"command line, {getpass.getuser()}"
+    assert (entry.via, entry.reason) == ("command line", "the ledger is open again")
+    assert set(DeadLetter.objects.values_list("state", flat=True)) == {"resolved"}
+
+
+def test_waiting_in_vain_exits_2(letters: list[str]) -> None:
+    ran = run("deadletters", "replay", letters[0], "--reason", "again", "--wait", "0.05", "--json")
+
+    assert ran.status == 2
+    assert ran.json["letters"][0]["result"] == "waiting"
+
+
+def test_a_replay_that_cannot_be_is_refused_with_the_reason(letters: list[str]) -> None:
+    run("deadletters", "replay", letters[0], "--reason", "mended")
+
+    again = run("deadletters", "replay", letters[0], "--reason", "mended")
+    without = run("deadletters", "replay", letters[1], "--reason", " ")
+
+    assert (again.status, "nothing to replay" in again.out) == (1, True)
+    assert (without.status, "needs a reason" in without.out) == (1, True)
+    assert Operation.objects.count() == 1

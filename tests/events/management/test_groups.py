@@ -1,0 +1,50 @@
+"""``manage.py groups``."""
+
+from __future__ import annotations
+
+from tests.bus_fixture import Bus
+from tests.events.conftest import trade
+from tests.events.management.commanding import run
+from tests.failing import no_bus
+
+
+def test_every_group_is_listed_with_what_waits(bus: Bus) -> None:
+    bus.publish(trade(), trade())
+
+    ran = run("groups")
+
+    assert ran.status == 0
+    (line,) = (line for line in ran.out.splitlines() if line.startswith("revenue_trackers"))
+    assert line.split()[-5:] == ["2", "0", "0", "0", "0"]
+
+
+def test_the_json_has_the_same_figures(bus: Bus) -> None:
+    bus.publish(trade())
+
+    said = {group["name"]: group for group in run("groups", "--json").json}
+
+    assert (said["revenue_trackers"]["lag"], said["clan_battle_processors"]["lag"]) == (1, 0)
+
+
+def test_one_group_shows_its_handlers_and_streams(bus: Bus) -> None:
+    ran = run("groups", "revenue_trackers")
+
+    assert "astra.trading.tradeexecuted.v1" in ran.out
+    assert "events.domains.financial.handlers" in ran.out
+    assert run("groups", "revenue_trackers", "--json").json["domain"] == "financial"
+
+
+def test_an_unknown_group_exits_1_and_names_those_there_are(bus: Bus) -> None:
+    ran = run("groups", "nobody")
+
+    assert (ran.status, "revenue_trackers" in ran.out) == (1, True)
+
+
+def test_without_the_bus_it_says_unknown_and_exits_2(bus: Bus) -> None:
+    with no_bus(bus):
+        ran = run("groups")
+
+    assert ran.status == 2
+    assert "The bus cannot be reached" in ran.out
+    (line,) = (line for line in ran.out.splitlines() if line.startswith("revenue_trackers"))
+    assert line.split()[2:6] == ["-", "-", "-", "-"]
