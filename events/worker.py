@@ -14,7 +14,7 @@ from events import transport
 from events.conf import BusSettings, bus_settings
 from events.errors import BusUnavailable
 from events.execution import Contention, Execution
-from events.groups import Group, set_up
+from events.groups import Group
 from events.presence import Heartbeat
 from events.retries import Retries
 from events.store import worth_repeating
@@ -73,8 +73,7 @@ class GroupRunner:
         """Work until asked to stop, then hand back what was not begun."""
         while not self._stop.is_set():
             try:
-                self._sweep_if_due()
-                self._work(self._read(self._settings.block_ms))
+                self._round()
                 self._failures = 0
             except GroupMissing as missing:
                 self._set_up_again(missing)
@@ -90,6 +89,19 @@ class GroupRunner:
                 self._back_off(error)
         self._hand_back()
         connections.close_all()
+
+    def _round(self) -> None:
+        """Sweep, read and work; entries that a failure left lying are kept no longer.
+
+        Their leases end, and a sweep brings them back: renewed, they would lie there for ever.
+        """
+        try:
+            self._sweep_if_due()
+            self._work(self._read(self._settings.block_ms))
+        except BaseException:
+            with self._held_lock:
+                self._held.clear()
+            raise
 
     def run_once(self) -> int:
         """Work through what is there now, without waiting; how many deliveries that were."""
@@ -204,7 +216,8 @@ class GroupRunner:
         """Streams or groups are gone: make them again, from the beginning, never from the end."""
         logger.error("group %s has to be set up again: %s", self.group.name, missing.detail)
         try:
-            set_up(transport.current().streams, [self.group])
+            for stream in self._names:
+                transport.current().streams.ensure_group(stream, self.group.name, "beginning")
         except BusUnavailable as error:
             self._back_off(error)
 

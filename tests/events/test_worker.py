@@ -1,0 +1,441 @@
+"""The worker's loop: what it holds, hands back, waits for and survives."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import pytest
+from django.db import OperationalError
+from pytest_django import Settings
+
+from events import BusUnavailable, Context, Event
+from events.execution import Execution
+from events.groups import Group
+from events.models import DeadLetter, HandledEvent
+from events.transport.base import RELEASED, Append, Delivery, Start
+from events.worker import GroupRunner, Worker
+from tests.bus_fixture import Bus
+from tests.events.conftest import trade
+from tests.waiting import eventually
+
+STREAM = "astra.trading.tradeexecuted.v1"
+
+GroupOf = Callable[..., Group]
+Started = Callable[..., Worker]
+
+
+class Gate:
+    """A handler that notes what it is given, and waits at its first event until it may go on."""
+
+    def __init__(self) -> None:
+        self.seen: list[UUID] = []
+        self.attempts: list[int] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def handle(self, event: Event, context: Context) -> None:
+        self.seen.append(event.event_id)
+        self.attempts.append(context.attempt)
+        self.begun.set()
+        assert self.go_on.wait(10)
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def brisk(settings: Settings) -> None:
+    """Short waits and leases; one event a transaction."""
+    quick = {"block_ms": 20, "lease_s": 0.3, "heartbeat_s": 0.05, "batch_budget_ms": 0.000_001}
+    settings.ASTRA = {**settings.ASTRA, **quick}
+
+
+@pytest.fixture
+def started(bus: Bus, brisk: None) -> Iterator[Started]:
+    """Start workers in threads of their own; all are stopped in the end."""
+    made: list[tuple[Worker, threading.Thread]] = []
+
+    def start(*groups: Group) -> Worker:
+        worker = Worker(list(groups), report=lambda line: None)
+        thread = threading.Thread(target=worker.run, name=worker.name)
+        thread.start()
+        made.append((worker, thread))
+        return worker
+
+    yield start
+    bus.memory.down = ""
+    for worker, _ in made:
+        worker.stop()
+    for _, thread in made:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def stop(worker: Worker) -> None:
+    """Ask a worker to drain, and wait until it has."""
+    worker.stop()
+    eventually(lambda: worker.name not in running(), what="the worker has drained")
+
+
+def running() -> set[str]:
+    return {thread.name for thread in threading.enumerate()}
+
+
+def handled(group: str = "testers") -> int:
+    return HandledEvent.objects.filter(group__name=group).count()
+
+
+def pending(bus: Bus, group: str = "testers") -> dict[str, int]:
+    """How many entries each consumer holds."""
+    with bus.memory.changed:
+        held = list(bus.memory._streams[STREAM].groups[group].pending.values())
+    names = [entry.consumer for entry in held]
+    return {name: names.count(name) for name in names}
+
+
+def noting(seen: list[UUID]) -> Callable[[Event, Context], None]:
+    def note(event: Event, context: Context) -> None:
+        seen.append(event.event_id)
+
+    return note
+
+
+def test_a_worker_handles_what_is_published_while_it_runs(
+    bus: Bus, group_of: GroupOf, started: Started
+) -> None:
+    seen: list[UUID] = []
+    started(group_of(noting(seen)))
+    events = [trade() for _ in range(5)]
+
+    bus.publish(*events)
+
+    eventually(lambda: handled() == 5, what="they are handled")
+    eventually(lambda: pending(bus) == {}, what="they are acknowledged")
+    assert seen == [event.event_id for event in events]
+
+
+def test_a_worker_is_heard_of_while_it_runs(bus: Bus, group_of: GroupOf, started: Started) -> None:
+    worker = started(group_of(noting([])))
+    bus.publish(trade())
+
+    def counted() -> bool:
+        return [(w.name, w.handled) for w in bus.transport.presence.alive()] == [(worker.name, 1)]
+
+    eventually(counted, what="its heartbeat counts what it handled")
+    stop(worker)
+    assert bus.transport.presence.alive() == ()
+
+
+def test_a_worker_that_has_drained_leaves_no_consumer(
+    bus: Bus, group_of: GroupOf, started: Started
+) -> None:
+    worker = started(group_of(noting([])))
+    bus.publish(trade())
+    eventually(handled, what="it works")
+
+    stop(worker)
+
+    assert bus.memory._streams[STREAM].groups["testers"].consumers == set()
+
+
+def test_draining_finishes_what_was_begun_and_hands_back_the_rest(
+    bus: Bus, group_of: GroupOf, started: Started, gate: Gate
+) -> None:
+    bus.publish(*(trade() for _ in range(5)))
+    worker = started(group_of(gate.handle))
+    assert gate.begun.wait(10)
+
+    worker.stop()
+    gate.go_on.set()
+    stop(worker)
+
+    assert (len(gate.seen), handled()) == (1, 1)
+    assert pending(bus) == {RELEASED: 4}
+
+
+def test_what_was_handed_back_is_taken_at_once_and_counts_no_attempt(
+    bus: Bus, group_of: GroupOf, started: Started, gate: Gate
+) -> None:
+    group = group_of(gate.handle)
+    bus.publish(*(trade() for _ in range(5)))
+    worker = started(group)
+    assert gate.begun.wait(10)
+    worker.stop()
+    gate.go_on.set()
+    stop(worker)
+
+    (runner,) = Worker([group])._runners
+    bus.clock.advance(1.0)  # the pace of the sweeps, not the lease
+    runner._sweep_if_due()
+
+    assert handled() == 5
+    assert gate.attempts == [1] * 5
+    assert pending(bus) == {}
+
+
+def test_a_renewed_entry_stays_beyond_its_first_lease(bus: Bus, group_of: GroupOf) -> None:
+    group = group_of(noting([]))
+    (runner,) = Worker([group])._runners
+    assert isinstance(runner, GroupRunner)
+    bus.publish(trade(), trade())
+
+    assert len(runner._read(0)) == runner.in_flight == 2
+    bus.clock.advance(25.0)
+    runner.renew()
+    bus.clock.advance(25.0)
+    assert bus.transport.streams.reclaim(STREAM, "testers", "other", 30.0) == []
+
+
+def test_an_entry_in_a_slow_handler_is_nobody_elses(
+    bus: Bus, group_of: GroupOf, started: Started, gate: Gate
+) -> None:
+    group = group_of(gate.handle)
+    bus.publish(trade())
+    started(group)
+    assert gate.begun.wait(10)
+    started(group)
+
+    renewed = renewals(bus)
+    eventually(lambda: renewed() >= 5, what="its lease is renewed beyond its first length")
+    gate.go_on.set()
+
+    eventually(handled, what="it is handled")
+    assert len(gate.seen) == 1
+
+
+def test_settling_waits_for_a_bus_that_is_down(
+    bus: Bus, group_of: GroupOf, started: Started
+) -> None:
+    seen: list[UUID] = []
+
+    def goes_dark(event: Event, context: Context) -> None:
+        seen.append(event.event_id)
+        bus.memory.down = "test"
+
+    bus.publish(trade())
+    started(group_of(goes_dark))
+    eventually(handled, what="its mark is committed")
+    assert sum(pending(bus).values()) == 1
+
+    bus.memory.down = ""
+
+    eventually(lambda: pending(bus) == {}, what="it is acknowledged")
+    assert len(seen) == 1
+
+
+def test_a_worker_asked_to_stop_does_not_wait_for_the_bus(
+    bus: Bus, group_of: GroupOf, started: Started
+) -> None:
+    seen: list[UUID] = []
+
+    def goes_dark(event: Event, context: Context) -> None:
+        seen.append(event.event_id)
+        bus.memory.down = "test"
+
+    group = group_of(goes_dark)
+    bus.publish(trade())
+    worker = started(group)
+    eventually(handled, what="its mark is committed")
+
+    stop(worker)
+    bus.memory.down = ""
+    started(group)
+
+    eventually(lambda: pending(bus) == {}, what="the next one acknowledges it")
+    assert len(seen) == 1
+
+
+def test_reading_goes_on_when_the_bus_is_back(
+    bus: Bus, group_of: GroupOf, started: Started, caplog: pytest.LogCaptureFixture
+) -> None:
+    started(group_of(noting([])))
+    bus.memory.down = "test"
+    eventually(lambda: "group testers waits" in caplog.text, what="it notices")
+
+    bus.memory.down = ""
+    bus.publish(trade())
+
+    eventually(handled, what="it is handled")
+
+
+@pytest.mark.parametrize("start", ["beginning", "now"])
+def test_a_group_that_is_gone_is_set_up_again_from_the_beginning(
+    bus: Bus, group_of: GroupOf, started: Started, start: Start
+) -> None:
+    group = group_of(noting([]), start=start)
+    flush(bus)
+    event = trade()
+    bus.transport.streams.append([Append(STREAM, event.event_id, event.to_json())])
+
+    started(group)
+
+    eventually(handled, what="what came before the group was there again is handled too")
+
+
+def test_a_flush_under_a_running_worker_stops_nothing(
+    bus: Bus, group_of: GroupOf, started: Started
+) -> None:
+    started(group_of(noting([])))
+    bus.publish(trade())
+    eventually(lambda: handled() == 1, what="it works")
+
+    flush(bus)
+    bus.publish(trade())
+
+    eventually(lambda: handled() == 2, what="it goes on")
+
+
+def test_a_locked_database_repeats_the_work_and_counts_no_attempt(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    attempts: list[int] = []
+
+    def meets_a_lock(event: Event, context: Context) -> None:
+        attempts.append(context.attempt)
+        if len(attempts) == 1:
+            raise OperationalError("database is locked")
+
+    bus.publish(trade())
+    bus.drain([group_of(meets_a_lock, max_retries=0)])
+
+    assert attempts == [1, 1]
+    assert HandledEvent.objects.get(group__name="testers").attempts == 1
+    assert bus.dead_letters() == []
+    waiting = bus.transport.inspector.retries([(STREAM, "testers")])[STREAM, "testers"]
+    assert (waiting.waiting, pending(bus)) == (0, {})
+
+
+def test_a_lock_in_the_middle_of_a_batch_leaves_every_event_handled_once(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    locked = [True]
+    said = {"user_id": 123, "xp": 15, "source": "trade", "reason": "test"}
+
+    def meets_a_lock(event: Event, context: Context) -> None:
+        context.caused("Gamification.XPGained", said)
+        if event.data["user_id"] == 3 and locked:
+            locked.clear()
+            raise OperationalError("database is locked")
+
+    bus.publish(*(trade(user_id=number) for number in range(1, 6)))
+    bus.drain([group_of(meets_a_lock)])
+
+    assert handled() == 5
+    assert len(bus.events("Gamification.XPGained")) == 5
+
+
+def test_two_workers_share_the_entries_of_a_group(
+    bus: Bus, group_of: GroupOf, started: Started, settings: Settings
+) -> None:
+    both_at_once = threading.Barrier(2, timeout=10)
+    seen: list[UUID] = []
+
+    def meets_the_other(event: Event, context: Context) -> None:
+        seen.append(event.event_id)
+        both_at_once.wait()
+
+    settings.ASTRA = {**settings.ASTRA, "batch_size": 1}
+    group = group_of(meets_the_other, external=True, max_retries=0)
+    events = [trade() for _ in range(6)]
+    bus.publish(*events)
+
+    started(group)
+    started(group)
+
+    eventually(lambda: handled() == 6, what="all are handled")
+    assert sorted(seen) == sorted(event.event_id for event in events)
+    assert bus.dead_letters() == []
+
+
+def test_what_could_not_be_begun_comes_back_when_its_lease_ends(
+    bus: Bus, group_of: GroupOf, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, failed = bus.memory.begin, threading.Event()
+
+    def fails_once(group: str, consumer: str, delivery: Delivery) -> Delivery | None:
+        if not failed.is_set():
+            failed.set()
+            raise BusUnavailable("the bus server does not answer: test")
+        return begin(group, consumer, delivery)
+
+    group = group_of(noting([]))
+    bus.publish(trade(), trade())
+    bus.transport.streams.read("testers", "dead", [STREAM], 10, 0)
+    monkeypatch.setattr(bus.memory, "begin", fails_once)
+    started(group)
+
+    assert failed.wait(10)
+    eventually(lambda: handled() == 2, what="both are handled")
+
+
+def test_a_bug_of_the_worker_itself_does_not_stop_a_group(
+    bus: Bus, group_of: GroupOf, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, failed = Execution.run, threading.Event()
+
+    def fails_once(self: Execution, deliveries: list[Delivery]) -> object:
+        if not failed.is_set():
+            failed.set()
+            raise ZeroDivisionError("a bug of ours")
+        return run(self, deliveries)
+
+    monkeypatch.setattr(Execution, "run", fails_once)
+    bus.publish(trade(), trade())
+    started(group_of(noting([])))
+
+    assert failed.wait(10)
+    eventually(lambda: handled() == 2, what="both are handled")
+
+
+def test_a_handler_that_exits_does_not_take_its_group_along(
+    bus: Bus, group_of: GroupOf, started: Started
+) -> None:
+    def exits(event: Event, context: Context) -> None:
+        if event.data["user_id"] == 13:
+            sys.exit("unlucky")
+
+    bus.publish(trade(user_id=12), trade(user_id=13), trade(user_id=14))
+    started(group_of(exits, max_retries=0))
+
+    eventually(lambda: handled() == 2, what="the others are handled")
+    (letter,) = eventually(bus.dead_letters, what="the guilty one is set aside")
+    assert (letter.error_class, letter.message) == ("SystemExit", "unlucky")
+
+
+def test_an_error_without_a_message_becomes_a_dead_letter(bus: Bus, group_of: GroupOf) -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    def fails(event: Event, context: Context) -> None:
+        raise Mute
+
+    bus.publish(trade())
+    bus.drain([group_of(fails, max_retries=0)])
+
+    assert DeadLetter.objects.get().error_class == "Mute"
+
+
+def flush(bus: Bus) -> None:
+    """What FLUSHALL does to the streams."""
+    with bus.memory.changed:
+        bus.memory._streams.clear()
+        bus.memory._retry.clear()
+        bus.memory._due.clear()
+        bus.memory._seen.clear()
+
+
+def renewals(bus: Bus) -> Callable[[], int]:
+    """Counts how often entries were made young again from now on."""
+    renew, count = bus.memory.renew, [0]
+
+    def counted(group: str, consumer: str, deliveries: list[Delivery]) -> None:
+        renew(group, consumer, deliveries)
+        count[0] += 1
+
+    bus.memory.renew = counted  # type: ignore[method-assign]
+    return lambda: count[0]
