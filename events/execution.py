@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from asyncio import CancelledError
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -40,6 +41,9 @@ from events.transport.base import Delivery, Failure, Handled, RetryLater, Settle
 from events.validation import canonical, payload_of
 
 MAX_DURATION_US = 2_147_483_647
+
+HANDLER_ERRORS = (Exception, SystemExit, CancelledError)
+"""What a handler may fail with: one that calls sys.exit() must not end the group's thread."""
 
 
 @dataclass
@@ -97,8 +101,8 @@ class Task:
 class UnitFailed(Exception):
     """A handler raised, or what it wrote was refused: the transaction is rolled back."""
 
-    def __init__(self, handler: Handler | None, error: Exception) -> None:
-        super().__init__(str(error))
+    def __init__(self, handler: Handler | None, error: BaseException) -> None:
+        super().__init__(*describe(error))
         self.handler = handler
         """None when it was the commit that failed."""
         self.error = error
@@ -263,7 +267,7 @@ class Execution:
         try:
             self._strike(task)
             handler.function(task.event, task.context)
-        except Exception as error:
+        except HANDLER_ERRORS as error:
             raise UnitFailed(handler, error) from error
         finally:
             task.took_us += _us_since(began)
@@ -276,7 +280,7 @@ class Execution:
             for task in tasks:
                 self._strike(task)
             handler.function([task.event for task in tasks], [task.context for task in tasks])
-        except Exception as error:
+        except HANDLER_ERRORS as error:
             raise UnitFailed(handler, error) from error
         finally:
             each_us = _us_since(began) // len(tasks)
@@ -322,7 +326,7 @@ class Execution:
             return self._bury(task.delivery, task.event, decision.kind, failed.error, handlers)
         return self._retry(task, failed.error, decision)
 
-    def _retry(self, task: Task, error: Exception, wait: Wait) -> RetryLater:
+    def _retry(self, task: Task, error: BaseException, wait: Wait) -> RetryLater:
         failures = (*task.delivery.failures, self._failure(error))
         self._logger.warning(
             "%s %s: attempt %d failed, next in %.1f s: %s",
@@ -339,7 +343,7 @@ class Execution:
         delivery: Delivery,
         event: Event | None,
         kind: str,
-        error: Exception,
+        error: BaseException,
         handlers: Sequence[Handler],
     ) -> Handled:
         error_class, message = describe(error)
@@ -363,7 +367,7 @@ class Execution:
         self._logger.error("%s: dead letter (%s): %s", delivery.event_id, kind, message)
         return Handled(delivery)
 
-    def _failure(self, error: Exception) -> Failure:
+    def _failure(self, error: BaseException) -> Failure:
         error_class, message = describe(error)
         return Failure(now().isoformat(), error_class, message, self.worker)
 

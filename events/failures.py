@@ -53,14 +53,15 @@ def decide(error: BaseException, policy: RetryPolicy, attempt: int) -> Decision:
 
 
 def describe(error: BaseException) -> tuple[str, str]:
-    """Class name and message of an error, for people."""
+    """Class name and message of an error, for people; also of one whose message fails itself."""
     name = type(error).__name__
-    return name, (str(error) or name)[:MAX_MESSAGE]
+    message = str(traceback.TracebackException(type(error), error, None))
+    return name, _storable(message or name)[:MAX_MESSAGE]
 
 
 def traceback_text(error: BaseException) -> str:
     """The traceback as Python prints it; its tail when it is very long."""
-    return "".join(traceback.format_exception(error))[-MAX_TRACEBACK:]
+    return _storable("".join(traceback.format_exception(error)))[-MAX_TRACEBACK:]
 
 
 def fingerprint(error_class: str, handler: str, frame: str) -> str:
@@ -81,3 +82,8 @@ def innermost_frame(error: BaseException) -> str:
             found = f"{module}:{at.tb_frame.f_code.co_qualname}"
         at = at.tb_next
     return found
+
+
+def _storable(text: str) -> str:
+    """The text without what a database refuses: NUL (PostgreSQL), lone surrogates (any)."""
+    return text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()

@@ -69,6 +69,24 @@ def test_of_a_long_traceback_the_tail_is_kept() -> None:
     assert text.endswith("tail\n")
 
 
+def test_an_error_whose_message_fails_is_described_all_the_same() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    name, message = describe(Mute())
+
+    assert name == "Mute"
+    assert "failed" in message
+
+
+def test_what_a_database_refuses_is_written_out() -> None:
+    error = ValueError("nul \0 and half a smile \ud83d")
+
+    assert describe(error)[1] == r"nul \x00 and half a smile \ud83d"
+    assert r"nul \x00 and half a smile \ud83d" in traceback_text(error)
+
+
 def test_a_traceback_names_the_causes_too() -> None:
     text = traceback_text(raised(fails_for_a_reason))
 
