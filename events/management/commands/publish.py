@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         with _lines(file) as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    self._publish(number, line, tally, quiet=as_json)
+                    self._publish(number, line.rstrip("\n"), tally, quiet=as_json)
         if as_json:
             self.stdout.write(json.dumps(vars(tally)))
         else:
@@ -95,6 +96,8 @@ def _no_constant(name: str) -> float:
 @contextmanager
 def _lines(file: str) -> Iterator[Iterable[str]]:
     if file == "-":
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         yield sys.stdin
         return
     try:
