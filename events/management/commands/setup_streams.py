@@ -47,7 +47,11 @@ def script() -> list[str]:
         "set -eu",
         ': "${REDIS_CLI:=redis-cli}"',
         "create() {",
-        '  $REDIS_CLI XGROUP CREATE "$1" "$2" "$3" MKSTREAM 2>&1 | grep -v BUSYGROUP || true',
+        '  reply=$($REDIS_CLI XGROUP CREATE "$1" "$2" "$3" MKSTREAM 2>&1) || true',
+        '  case "$reply" in',
+        "    *OK | *BUSYGROUP*) ;;",
+        '    *) echo "$1 $2: $reply" >&2; exit 1 ;;',
+        "  esac",
         "}",
     ]
     for group in groups():
