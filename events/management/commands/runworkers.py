@@ -108,7 +108,8 @@ def _chosen(names: str, domains: str) -> list[Group]:
 
 
 def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+    """The parts between commas, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _positive(text: str) -> int:
