@@ -105,7 +105,7 @@ class GroupRunner:
 
     def run_once(self) -> int:
         """Work through what is there now, without waiting; how many deliveries that were."""
-        count = 0
+        count = self._sweep_if_due()
         while found := self._read(0):
             self._work(found)
             count += len(found)
@@ -160,24 +160,28 @@ class GroupRunner:
             else:
                 self.counters.handled += 1
 
-    def _sweep_if_due(self) -> None:
-        """Take over what a dead worker left, and run it one at a time.
+    def _sweep_if_due(self) -> int:
+        """Take over what others handed back or a dead one left; how many entries that were.
 
-        One worker at a time sweeps a group: the lease is not given back, it sets the pace.
+        They run one at a time. One worker at a time sweeps a group: the lease is not given back, it
+        sets the pace.
         """
         if time.monotonic() < self._next_sweep:
-            return
+            return 0
         self._next_sweep = time.monotonic() + self._sweep_every_s
         bus = transport.current()
         lease = f"reclaim:{self.group.name}"
         if not bus.leases.acquire(lease, self._consumer, self._sweep_every_s):
-            return
+            return 0
+        count = 0
         for stream in self._names:
             claimed = bus.streams.reclaim(
                 stream, self.group.name, self._consumer, self._settings.lease_s
             )
             self._hold(claimed)
             self._run_quarantined(claimed)
+            count += len(claimed)
+        return count
 
     def _run_quarantined(self, claimed: Sequence[Delivery]) -> None:
         for delivery in claimed:

@@ -97,6 +97,18 @@ def test_once_sets_up_what_is_missing(bus: Bus) -> None:
     assert "revenue_trackers" in handlers_of()
 
 
+def test_once_takes_over_what_a_stopped_worker_handed_back(bus: Bus) -> None:
+    publish(trade())
+    streams = bus.transport.streams
+    given = streams.read("revenue_trackers", "stopped", [trade().get_stream_name()], 10, 0)
+    streams.release("revenue_trackers", "stopped", given)
+
+    ran = run("runworkers", "--once", "--groups", "revenue_trackers")
+
+    assert ran.out == "1 deliveries handled by 1 groups.\n"
+    assert handlers_of() == {"revenue_trackers"}
+
+
 def test_only_the_groups_that_were_chosen_run(bus: Bus) -> None:
     publish(trade())
 
