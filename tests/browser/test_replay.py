@@ -1,0 +1,140 @@
+"""A failure is seen, understood and put right in a browser."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.brittle import GROUP
+from tests.browser.conftest import PASSWORD, Opened, Publisher, sign_in, variables
+from tests.running_console import ROOT, RunningConsole
+from tests.waiting import eventually
+
+
+@dataclass
+class Brittle:
+    """The console, seen from the command line, and the switch of its brittle group."""
+
+    running: RunningConsole
+    broken_while: Path
+
+    def manage(self, *words: str) -> str:
+        """What a command prints."""
+        command = [sys.executable, str(ROOT / "manage.py"), *words]
+        environment = variables(self.running, self.broken_while)
+        return subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, text=True, check=False
+        ).stdout
+
+    def letter_of(self, event_id: str) -> dict[str, Any] | None:
+        """The dead letter of an event."""
+        listed = json.loads(self.manage("deadletters", "list", "--state", "all", "--json"))
+        return next((row for row in listed if row["event_id"] == event_id), None)
+
+    def handled(self, event_id: str) -> dict[str, str]:
+        """By group, when it handled the event."""
+        chain = json.loads(self.manage("chain", event_id, "--json"))
+        root = next(event for event in chain["events"] if event["event_id"] == event_id)
+        return {g["group"]: g["handled_at"] for g in root["groups"] if g["state"] == "handled"}
+
+
+@pytest.fixture
+def brittle(console: RunningConsole, broken_while: Path) -> Brittle:
+    """The console whose group can be broken."""
+    return Brittle(console, broken_while)
+
+
+@pytest.fixture
+def tab(open_page: Opened) -> Page:
+    """A tab of the admin."""
+    return open_page("/dead-letters/", viewport={"width": 1440, "height": 900})
+
+
+@pytest.fixture
+def failed(brittle: Brittle, publisher: Publisher) -> Iterator[str]:
+    """The id of a trade that one group could not handle; its cause is still there."""
+    brittle.broken_while.touch()
+    event_id = publisher.trade(value="1500.00")
+    eventually(lambda: brittle.letter_of(event_id), 20, "the dead letter is written")
+    yield event_id
+    brittle.broken_while.unlink(missing_ok=True)
+
+
+def test_the_replay_button_resolves_a_failure_and_only_that_group_runs_again(
+    brittle: Brittle, tab: Page, failed: str
+) -> None:
+    before = eventually(lambda: others_handled(brittle, failed), 20, "the others handle it")
+    tab.goto(f"/chains/{failed}/")
+    tab.locator("#chain .step .outcome a").first.click()
+    expect(tab.locator(".message")).to_have_text("the road is closed")
+    brittle.broken_while.unlink()
+
+    tab.get_by_role("link", name="Replay…").click()
+    expect(tab.locator("#replay h2")).to_have_text(f"Replay 1\u00a0dead letter to {GROUP}")
+    tab.get_by_label("Why?").fill("the road is open again")
+    tab.get_by_role("button", name=f"Replay 1 to {GROUP}").click()
+
+    expect(tab.locator("#operation")).to_contain_text("The event was handled", timeout=20_000)
+    after = brittle.handled(failed)
+    assert GROUP in after
+    assert {name: at for name, at in after.items() if name != GROUP} == before
+    letter = brittle.letter_of(failed)
+    assert letter is not None
+    assert letter["state"] == "resolved"
+
+
+def others_handled(brittle: Brittle, event_id: str) -> dict[str, str]:
+    """What the groups did, once all but the broken one are done."""
+    handled = brittle.handled(event_id)
+    return handled if len(handled) >= 7 and GROUP not in handled else {}
+
+
+def test_some_are_selected_and_what_fails_again_is_said(
+    brittle: Brittle, tab: Page, failed: str
+) -> None:
+    tab.goto(f"/dead-letters/?group={GROUP}")
+    tab.get_by_role("link", name="Look and replay").first.click()
+    button = tab.locator("button[data-counts]")
+    expect(button).to_have_text(f"Replay {tab.locator('input[name=id]:checked').count()} selected…")
+    tab.locator("[data-check-all]").uncheck()
+    expect(button).to_be_disabled()
+    tab.locator("input[name=id]").first.check()
+    button.click()
+
+    expect(tab.locator("#replay")).to_contain_text("No other dead letter is touched")
+    tab.get_by_label("Why?").fill("trying without mending")
+    tab.get_by_role("button", name=f"Replay 1 to {GROUP}").click()
+
+    expect(tab.locator("#operation")).to_contain_text("1 of 1 failed again", timeout=20_000)
+
+
+def test_a_viewer_sees_the_button_disabled_with_the_reason(
+    brittle: Brittle, tab: Page, failed: str
+) -> None:
+    letter = brittle.letter_of(failed)
+    assert letter is not None
+    brittle.manage("shell", "-c", NEW_VIEWER)
+    tab.context.clear_cookies()
+    sign_in(tab, "vera", PASSWORD)
+
+    tab.goto(f"/dead-letters/{letter['id']}/")
+
+    expect(tab.get_by_role("button", name="Replay…")).to_be_disabled()
+    expect(tab.locator("#main")).to_contain_text("The role operator is needed to replay")
+
+
+NEW_VIEWER = f"""
+from django.contrib.auth.models import Group, User
+user, _ = User.objects.get_or_create(username="vera")
+user.set_password({PASSWORD!r})
+user.save()
+user.groups.add(Group.objects.get(name="viewer"))
+"""
