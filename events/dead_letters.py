@@ -53,14 +53,6 @@ def bury(burial: Burial) -> None:
         letter.save()
 
 
-def buried(group: str, event_ids: Collection[UUID]) -> set[UUID]:
-    """Which of these events are dead letters of the group, open or discarded. One query."""
-    letters = DeadLetter.objects.filter(group_name=group, event_id__in=event_ids)
-    closed = DeadLetter.State.RESOLVED
-    found = letters.exclude(state=closed).values_list("event_id", flat=True)
-    return {event_id for event_id in found if event_id is not None}
-
-
 def resolve(group: str, event_ids: Collection[UUID]) -> int:
     """Close dead letters whose replay was handled; call it in the handler's transaction."""
     return DeadLetter.objects.filter(

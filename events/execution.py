@@ -19,7 +19,7 @@ from django.db import DatabaseError, IntegrityError, connection
 
 from events import relay
 from events.conf import BusSettings
-from events.dead_letters import Burial, buried, bury, resolve
+from events.dead_letters import Burial, bury, resolve
 from events.envelope import Event, now
 from events.errors import InvalidEvent, Reject
 from events.failures import (
@@ -36,7 +36,14 @@ from events.groups import Group, Handler
 from events.models import ConsumerGroup, HandledEvent
 from events.registry import Payload
 from events.retry import RetryPolicy
-from events.store import after_commit, refresh_connections, store, worth_repeating, writing
+from events.rows import insert, settled
+from events.store import (
+    after_commit,
+    refresh_connections,
+    store_new,
+    worth_repeating,
+    writing,
+)
 from events.transport.base import Delivery, Failure, Handled, RetryLater, Settlement
 from events.validation import canonical, payload_of
 
@@ -237,10 +244,8 @@ class Execution:
         by_id: dict[UUID, Task] = {}
         for task in unit:
             by_id.setdefault(task.event_id, task)
-        marks = HandledEvent.objects.filter(group_id=self._known_group_id(), event_id__in=by_id)
-        done = set(marks.values_list("event_id", flat=True))
-        afresh = [task.event_id for task in unit if not task.delivery.redelivered]
-        done |= buried(self.group.name, afresh) if afresh else set()
+        first_time = [task.event_id for task in unit if not task.delivery.redelivered]
+        done = settled(self._known_group_id(), self.group.name, by_id, first_time)
         return {event_id: task for event_id, task in by_id.items() if event_id not in done}
 
     def _run(self, unit: Sequence[Task], fresh: dict[UUID, Task]) -> int:
@@ -294,7 +299,7 @@ class Execution:
     def _record(self, group_id: int, tasks: Sequence[Task]) -> None:
         """The inbox marks and the said events, in the handlers' own transaction."""
         at = now()
-        HandledEvent.objects.bulk_create(
+        insert(
             [
                 HandledEvent(
                     group_id=group_id,
@@ -309,7 +314,7 @@ class Execution:
         )
         said = [event for task in tasks for event in task.context.said]
         if said:
-            rows, _ = store(said)
+            rows = store_new(said)
             after_commit(partial(relay.after_commit, rows))
 
     def _close_replays(self, tasks: Sequence[Task]) -> None:

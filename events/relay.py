@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import Error as DatabaseError
 
@@ -44,7 +46,52 @@ class _Gate:
         self.closed_until = time.monotonic() + PAUSE_S
 
 
+class Marks:
+    """Ids of events that the bus has, to be marked so in SQL.
+
+    At once, or together by somebody who calls `flush` often: in a worker a transaction for every
+    batch's marks cost as much as the batch. A mark that is lost with its process makes the relay
+    append the event once more, which the bus takes for the duplicate it is.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[UUID] = []
+        self._together = False
+
+    def add(self, event_ids: Sequence[UUID]) -> None:
+        """The bus has these."""
+        if not self._together:
+            _mark(event_ids)
+            return
+        with self._lock:
+            self._waiting += event_ids
+
+    def together(self, wanted: bool) -> None:
+        """Whether marks wait for `flush`."""
+        self._together = wanted
+
+    def flush(self) -> None:
+        """Write the marks that wait. What SQL does not take waits on."""
+        with self._lock:
+            event_ids, self._waiting = self._waiting, []
+        try:
+            for at in range(0, len(event_ids), BATCH):
+                _mark(event_ids[at : at + BATCH])
+        except DatabaseError:
+            with self._lock:
+                self._waiting += event_ids
+            raise
+
+
+def _mark(event_ids: Sequence[UUID]) -> None:
+    with writing():
+        unmarked = StoredEvent.objects.filter(event_id__in=event_ids, relayed_at=None)
+        unmarked.update(relayed_at=now())
+
+
 _gate = _Gate()
+marks = Marks()
 
 
 def reopen() -> None:
@@ -65,10 +112,11 @@ def after_commit(rows: Sequence[StoredEvent]) -> None:
         logger.warning("%d events are relayed once more, SQL took no mark: %s", len(rows), error)
 
 
-def relay(rows: Sequence[StoredEvent]) -> int:
+def relay(rows: Sequence[StoredEvent]) -> None:
     """Append rows to their streams and mark them; a row appended twice stands there once.
 
-    One append call per stream, one UPDATE. Raises BusUnavailable and marks nothing.
+    One append call per stream, one UPDATE now or at the next flush of `marks`. Raises
+    BusUnavailable and marks nothing.
     """
     transport.current().streams.append(
         [
@@ -76,10 +124,7 @@ def relay(rows: Sequence[StoredEvent]) -> int:
             for row in rows
         ]
     )
-    with writing():
-        return StoredEvent.objects.filter(
-            event_id__in=[row.event_id for row in rows], relayed_at=None
-        ).update(relayed_at=now())
+    marks.add([row.event_id for row in rows])
 
 
 @every(0.2, name="relay")

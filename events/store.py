@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError, connection, connections,
 
 from events.envelope import Event, now
 from events.models import StoredEvent
+from events.rows import insert
 from events.validation import encoded
 
 _sqlite_writer = threading.RLock()
@@ -96,9 +97,15 @@ def store(events: Sequence[Event]) -> tuple[list[StoredEvent], list[UUID]]:
     by_id = {event.event_id: event for event in events}
     known = set(StoredEvent.objects.filter(event_id__in=by_id).values_list("event_id", flat=True))
     duplicates = [event.event_id for event in events if event.event_id in known]
-    rows = [_row(event) for event_id, event in by_id.items() if event_id not in known]
-    StoredEvent.objects.bulk_create(rows, ignore_conflicts=True)
-    return rows, duplicates
+    new = [event for event_id, event in by_id.items() if event_id not in known]
+    return store_new(new), duplicates
+
+
+def store_new(events: Sequence[Event]) -> list[StoredEvent]:
+    """Write events whose ids were just made, so that nobody can know them. One query."""
+    rows = [_row(event) for event in events]
+    insert(rows, unless_known=True)
+    return rows
 
 
 def remember(events: Sequence[Event]) -> int:
@@ -111,7 +118,7 @@ def remember(events: Sequence[Event]) -> int:
     rows = [_row(event) for event_id, event in by_id.items() if event_id not in known]
     for row in rows:
         row.relayed_at = row.stored_at
-    StoredEvent.objects.bulk_create(rows, ignore_conflicts=True)
+    insert(rows, unless_known=True)
     return len(rows)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, connections
 
-from events import transport
+from events import relay, transport
 from events.conf import BusSettings, bus_settings
 from events.errors import BusUnavailable
 from events.execution import Contention, Execution
@@ -265,6 +265,7 @@ class Worker:
         threads = [
             threading.Thread(target=runner.run, name=runner.group.name) for runner in self._runners
         ]
+        relay.marks.together(True)
         for thread in threads:
             thread.start()
         while not self._stop.wait(0.1):
@@ -272,6 +273,8 @@ class Worker:
         self._beat(draining=True)
         for thread in threads:
             thread.join()
+        self._flush_marks()
+        relay.marks.together(False)
         try:
             self._heartbeat.leave()
         except BusUnavailable:
@@ -290,6 +293,7 @@ class Worker:
 
     def _keep(self) -> None:
         """Renew leases, wake retries, beat; a bus that is down is tried again next time."""
+        self._flush_marks()
         try:
             self._retries.promote_due()
             if self._renewal_due():
@@ -302,6 +306,12 @@ class Worker:
         except Exception:
             logger.exception("worker %s: keeping leases failed; it is tried again", self.name)
             self._stop.wait(0.5)
+
+    def _flush_marks(self) -> None:
+        try:
+            relay.marks.flush()
+        except DatabaseError as error:
+            logger.warning("worker %s: marks wait: %s", self.name, error)
 
     def _renewal_due(self) -> bool:
         at = time.monotonic()

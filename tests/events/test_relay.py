@@ -101,9 +101,8 @@ def test_the_moment_of_the_first_relay_stays(bus: Bus) -> None:
     publish(trade())
     row = StoredEvent.objects.get()
 
-    marked = relay.relay([row])
+    relay.relay([row])
 
-    assert marked == 0
     assert row.relayed_at is not None
     assert StoredEvent.objects.get().relayed_at == row.relayed_at
 
