@@ -210,8 +210,15 @@ def _says(node: Node) -> str:
     if node.record is not None:
         return node.record.says
     if node.kind == "fold":
-        return f"{TIMES} {len(node.folded)}"
+        return _fold_says(node)
     return node.made.error or node.made.because if node.made else ""
+
+
+def _fold_says(node: Node) -> str:
+    """How many rows it stands for, and how many events with all that followed from them."""
+    events = sum(below.record is not None for below in walk(node.folded))
+    siblings = f"{TIMES} {len(node.folded)}"
+    return siblings if events <= len(node.folded) else f"{siblings}, {events} events in all"
 
 
 def _group(node: Node) -> str:

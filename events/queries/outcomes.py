@@ -242,7 +242,7 @@ def _outcome(record: Recorded, group: Group, evidence: _Evidence) -> Outcome:
     failed = evidence.dead.get(record.id, {}).get(group.name)
     handled = evidence.handled.get(record.id, {}).get(group.name)
     if handled is not None:
-        return replace(handled, failed=failed)
+        return replace(handled, failed=failed) if failed else handled
     if failed is not None:
         return _dead_outcome(record, group.name, group.domain, failed)
     retry = evidence.retries.get(record.id, {}).get(group.name)

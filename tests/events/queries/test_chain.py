@@ -225,7 +225,8 @@ def test_many_siblings_of_one_type_are_one_row_that_says_how_many(bus: Bus) -> N
     found = shown(event)
 
     row = step(found, "SocialInteraction")
-    assert (row.kind, row.folded, row.says) == ("fold", 9, "\u00d7 9")
+    assert (row.kind, row.folded) == ("fold", 9)
+    assert row.says.startswith("\u00d7 9, ")
     unfolded = shown(event, row.unfold)
     assert sum(s.event_type == "Social.SocialInteraction" for s in unfolded.steps) == 9
 
