@@ -70,6 +70,16 @@ class Chain:
         return str(self.correlation_id)
 
     @property
+    def took(self) -> str:
+        """`took_s` in words."""
+        return words.span(self.took_s)
+
+    @property
+    def scale_end(self) -> str:
+        """The last instant of the scale of the time bars, in words."""
+        return words.span(self.timeline.end_s)
+
+    @property
     def fingerprint(self) -> str:
         """Changes when what is shown does; ages that grow by themselves do not count."""
         shown = [(s.id, s.status.kind, s.handled, s.made and s.made.attempts) for s in self.steps]

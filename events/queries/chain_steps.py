@@ -82,7 +82,7 @@ class Step:
     @property
     def after(self) -> str:
         """How long after the root it was said."""
-        return "" if self.after_root_s is None else words.offset(self.after_root_s)
+        return "" if self.after_root_s is None else f"+{words.span(self.after_root_s)}"
 
     @property
     def handled(self) -> int:

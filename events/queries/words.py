@@ -60,12 +60,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
-def offset(seconds: float) -> str:
-    """Time after a beginning, in milliseconds as long as those say something: ``+412 ms``."""
+def span(seconds: float) -> str:
+    """A length of time in milliseconds as long as those say something: ``412 ms``, ``12 s``."""
     milliseconds = seconds * 1000
     if milliseconds < 100:
-        return f"+{milliseconds:.1f} ms"
-    return f"+{milliseconds:.0f} ms" if seconds < 10 else f"+{duration(seconds)}"
+        return f"{milliseconds:.1f} ms"
+    return f"{milliseconds:.0f} ms" if seconds < 10 else duration(seconds)
 
 
 def plural(count: int, one: str, many: str = "") -> str:

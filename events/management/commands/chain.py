@@ -69,7 +69,7 @@ def _text(found: query.Chain, groups: bool) -> Iterator[str]:
     began = found.began_at.isoformat(sep=" ", timespec="milliseconds")
     yield f"{printable(found.title)}   {found.correlation_id}"
     yield (
-        f"{found.status.words} · began {began} · took {words.duration(found.took_s)} · "
+        f"{found.status.words} · began {began} · took {found.took} · "
         f"{words.plural(found.count, 'event')} in {words.plural(len(found.domains), 'domain')}"
     )
     if found.bus_reason:
