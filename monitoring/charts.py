@@ -31,6 +31,8 @@ class Sparkline:
     lowest: float
     highest: float
     newest: float
+    span_s: float
+    """From the first point to the last."""
 
 
 def sparkline(points: Sequence[Point]) -> Sparkline | None:
@@ -46,6 +48,7 @@ def sparkline(points: Sequence[Point]) -> Sparkline | None:
         lowest=min(known),
         highest=max(known),
         newest=known[-1],
+        span_s=(points[-1][0] - points[0][0]).total_seconds(),
     )
 
 

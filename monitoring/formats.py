@@ -24,9 +24,11 @@ def number(value: float | None) -> str:
 
 
 def rate(per_s: float | None) -> str:
-    """Events per second without the unit: ``3.4``, ``41.0``, ``312``, ``1 604``."""
+    """Events per second without the unit: ``0``, ``3.4``, ``41.0``, ``312``, ``1 604``."""
     if per_s is None:
         return UNKNOWN
+    if per_s == 0:
+        return "0"
     return number(round(per_s)) if abs(per_s) >= 99.95 else f"{per_s:.1f}"
 
 

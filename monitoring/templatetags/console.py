@@ -114,12 +114,13 @@ def spark(points: Sequence[Point], title: str, kind: str = "") -> SafeString:
         return format_html('<span class="spark {}" aria-hidden="true"></span>', _variants(kind))
     return format_html(
         '<svg class="spark {}" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img">'
-        "<title>{}: {} to {}, now {}</title>"
+        "<title>{}, last {}: {} to {}, now {}</title>"
         '<path class="area" d="{}"/><path d="{}"/></svg>',
         _variants(kind),
         f"{WIDTH:g}",
         f"{HEIGHT:g}",
         title,
+        formats.duration(drawn.span_s),
         formats.rate(drawn.lowest),
         formats.rate(drawn.highest),
         formats.rate(drawn.newest),

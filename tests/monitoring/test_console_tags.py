@@ -47,7 +47,7 @@ def test_a_sparkline_has_its_geometry_in_attributes_and_a_title() -> None:
 
     shown = render('{% spark points "Published" "wide bad" %}', points=points)
 
-    assert "<title>Published: 0.0 to 3.0, now 3.0</title>" in shown
+    assert "<title>Published, last 15\u00a0s: 0 to 3.0, now 3.0</title>" in shown
     assert 'class="spark spark--wide spark--bad"' in shown
     assert "style" not in shown
 

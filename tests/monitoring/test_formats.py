@@ -21,7 +21,7 @@ def test_numbers_have_narrow_spaces_between_thousands(value: float | None, shown
 
 @pytest.mark.parametrize(
     ("per_s", "shown"),
-    [(0.0, "0.0"), (3.44, "3.4"), (99.94, "99.9"), (99.96, "100"), (1603.7, "1'604")],
+    [(0.0, "0"), (0.04, "0.0"), (3.44, "3.4"), (99.94, "99.9"), (99.96, "100"), (1603.7, "1'604")],
 )
 def test_a_rate_has_a_decimal_only_below_a_hundred(per_s: float, shown: str) -> None:
     assert plain(formats.rate(per_s)) == shown
