@@ -118,6 +118,18 @@ def test_swapped_rows_are_found(three_rows: None) -> None:
     assert first_broken() == 2
 
 
+def test_a_genuine_row_of_another_history_is_found(three_rows: None) -> None:
+    genuine = AuditEntry.objects.get(seq=2)
+    AuditEntry.objects.filter(seq__gte=2).delete()
+    record(OLGA, "dead-letters.replay", "what really happened")
+    record(OLGA, "dead-letters.replay", "afterwards")
+    assert first_broken() is None
+
+    genuine.save()
+
+    assert first_broken() == 3
+
+
 def test_an_appended_row_is_found(three_rows: None) -> None:
     last = AuditEntry.objects.get(seq=3)
     forged = AuditEntry(seq=4, at=now(), actor="oleg", via="console", previous_hash=last.hash)

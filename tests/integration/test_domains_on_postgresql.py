@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import pairwise
 from random import Random
 
-import dj_database_url
-import pytest
-from django.core.management import call_command
 from django.db import connections
-from pytest_django import DjangoDbBlocker
 
 from events import Event
 from events.domains.analytics.models import MinuteMetric
@@ -27,24 +23,6 @@ from tests.bus_fixture import Bus
 
 USERS = range(1, 9)
 WORKERS = 4
-
-
-@pytest.fixture
-def on_postgresql(
-    bus: Bus, postgres_url: str, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """PostgreSQL, migrated and empty, in place of the database of the other tests."""
-    usual = connections.databases["default"]
-    given = dict(dj_database_url.parse(postgres_url))
-    with django_db_blocker.unblock():
-        connections.close_all()
-        connections.databases["default"] = {**usual, **given, "OPTIONS": {}}
-        del connections["default"]
-        call_command("migrate", verbosity=0)
-        yield
-        connections.close_all()
-        connections.databases["default"] = usual
-        del connections["default"]
 
 
 def test_many_workers_on_few_users_leave_exact_sums(on_postgresql: None, bus: Bus) -> None:
