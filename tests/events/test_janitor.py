@@ -107,7 +107,7 @@ def test_a_shorter_retention_removes_more(one_old_event: StoredEvent, settings: 
 
 @pytest.mark.parametrize("state", ["new", "investigating", "replaying", "discarded"])
 def test_a_letter_that_is_not_resolved_is_never_removed(db: None, state: str) -> None:
-    letter(state=state)
+    letter(state=state, resolved_at=days_ago(1_000))
 
     remove_old_rows()
 
