@@ -50,7 +50,7 @@ ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")
 REDIS_URL_IS_GIVEN = bool(env.text("REDIS_URL"))
 UP_DEFAULTS = {
     # A few synthetic events fail, so that the pages about failures have something true to show.
-    "ASTRA_FAULTS": "reject:0.0001,retry:0.002",
+    "ASTRA_FAULTS": "reject:0.0003,retry:0.003",
     "ASTRA_RETENTION_DAYS": "3",
 }
 UP_DEFAULTS = {name: value for name, value in UP_DEFAULTS.items() if not env.is_given(name)}

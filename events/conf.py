@@ -47,7 +47,7 @@ class BusSettings:
     retention_days: int = 30
     """How long stored events and inbox marks are kept; 0 keeps them."""
     faults: str = ""
-    """Faults to inject into synthetic events, e.g. ``reject:0.0001,retry:0.002``."""
+    """Faults to inject into synthetic events, e.g. ``reject:0.0003,retry:0.003``."""
     webhook_url: str = ""
 
 

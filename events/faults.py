@@ -27,7 +27,7 @@ class Faults:
 
     @classmethod
     def parse(cls, text: str) -> Faults:
-        """Read ``reject:0.0001,retry:0.002``; '' injects nothing. Raises ConfigurationError."""
+        """Read ``reject:0.0003,retry:0.003``; '' injects nothing. Raises ConfigurationError."""
         shares: dict[str, float] = {}
         for part in filter(None, (piece.strip() for piece in text.split(","))):
             name, _, share = part.partition(":")

@@ -114,7 +114,7 @@ def test_nothing_set_is_enough_to_start(load: Any, tmp_path: Path) -> None:
 
 
 def test_up_injects_a_few_faults_unless_told_otherwise(load: Any) -> None:
-    assert load()["UP_DEFAULTS"]["ASTRA_FAULTS"] == "reject:0.0001,retry:0.002"
+    assert load()["UP_DEFAULTS"]["ASTRA_FAULTS"] == "reject:0.0003,retry:0.003"
     assert "ASTRA_FAULTS" not in load(ASTRA_FAULTS="")["UP_DEFAULTS"]
 
 
