@@ -339,7 +339,7 @@ def test_two_workers_share_the_entries_of_a_group(
         seen.append(event.event_id)
         both_at_once.wait()
 
-    settings.ASTRA = {**settings.ASTRA, "batch_size": 1}
+    settings.ASTRA = {**settings.ASTRA, "batch_size": 1, "lease_s": 300}
     group = group_of(meets_the_other, external=True, max_retries=0)
     events = [trade() for _ in range(6)]
     bus.publish(*events)
