@@ -135,8 +135,10 @@ class DeadLetter(models.Model):
             models.UniqueConstraint(fields=["group_name", "event_id"], name="dead_once"),
         ]
         indexes = [
+            # Covers the list of failures and the counts per group: no row is read for them.
             models.Index(
-                fields=["state", "fingerprint", "last_failed_at"], name="dead_fingerprint"
+                fields=["state", "group_name", "fingerprint", "event_type", "last_failed_at"],
+                name="dead_failure",
             ),
             models.Index(fields=["state", "last_failed_at"], name="dead_newest"),
             models.Index(fields=["group_name", "state"], name="dead_group"),

@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                 ('resolved_at', models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['state', 'fingerprint', 'last_failed_at'], name='dead_fingerprint'), models.Index(fields=['state', 'last_failed_at'], name='dead_newest'), models.Index(fields=['group_name', 'state'], name='dead_group'), models.Index(fields=['correlation_id'], name='dead_correlation'), models.Index(fields=['event_id'], name='dead_event'), models.Index(condition=models.Q(('redelivered_at', None), ('state', 'replaying')), fields=['id'], name='dead_to_redeliver')],
+                'indexes': [models.Index(fields=['state', 'group_name', 'fingerprint', 'event_type', 'last_failed_at'], name='dead_failure'), models.Index(fields=['state', 'last_failed_at'], name='dead_newest'), models.Index(fields=['group_name', 'state'], name='dead_group'), models.Index(fields=['correlation_id'], name='dead_correlation'), models.Index(fields=['event_id'], name='dead_event'), models.Index(condition=models.Q(('redelivered_at', None), ('state', 'replaying')), fields=['id'], name='dead_to_redeliver')],
                 'constraints': [models.UniqueConstraint(fields=('group_name', 'event_id'), name='dead_once')],
             },
         ),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from django.db.models import Count, Max, Min, QuerySet
@@ -15,6 +15,7 @@ from events.errors import InvalidEvent
 from events.groups import groups
 from events.models import DeadLetter
 from events.privacy import masked_text
+from events.queries.snapshot import dead_letters_by_group
 
 FAILURES_SHOWN = 50
 """Failures on the page; more than that is one trouble with many faces."""
@@ -82,8 +83,8 @@ class Failure:
     group: str
     count: int
     replaying: int
-    types: int
-    """How many event types are among them."""
+    several_types: bool
+    """More than one event type is among them."""
     first_failed_at: datetime
     last_failed_at: datetime
     sample: Letter
@@ -118,28 +119,20 @@ class LetterPage:
 
 
 def failures(shown: Shown = "open", group: str = "") -> Failures:
-    """Failures by fingerprint and group. Two statements: one over the dead letters in these states,
-    one for a sample of each line."""
-    found = list(
-        _chosen(shown, group)
-        .order_by()
-        .values("fingerprint", "group_name")
-        .annotate(
-            count=Count("id"),
-            first_id=Min("id"),
-            last_id=Max("id"),
-            last_failed_at=Max("last_failed_at"),
-            types=Count("event_type", distinct=True),
-        )
-        .order_by("-count", "-last_failed_at")[: FAILURES_SHOWN + 1]
-    )
-    listed = found[:FAILURES_SHOWN]
-    ends = [row[end] for row in listed for end in ("first_id", "last_id")]
+    """Failures by fingerprint and group. A statement per state, which reads one index and no row,
+    and one for a sample of each line."""
+    found: dict[tuple[str, str], _Counted] = {}
+    for state in STATES[shown]:
+        for counted in _counted(state, group):
+            key = (counted.fingerprint, counted.group)
+            found[key] = found[key].with_more(counted) if key in found else counted
+    largest = sorted(found.values(), key=lambda c: (c.count, c.last_failed_at), reverse=True)
+    listed = largest[:FAILURES_SHOWN]
+    ends = {pk for counted in listed for pk in (counted.first_id, counted.last_id)}
     samples = {letter.id: letter for letter in read(DeadLetter.objects.filter(pk__in=ends))}
-    moving = _replaying(shown, group)
     return Failures(
-        rows=tuple(_failure(row, samples, moving) for row in listed),
-        more=len(found) > FAILURES_SHOWN,
+        rows=tuple(_failure(counted, samples) for counted in listed if counted.last_id in samples),
+        more=len(largest) > FAILURES_SHOWN,
     )
 
 
@@ -161,14 +154,8 @@ def letters(
 
 
 def totals() -> Totals:
-    """What the sentence above the list says. Three statements on indexes."""
-    by_group = (
-        DeadLetter.objects.filter(state__in=DeadLetter.OPEN)
-        .order_by()
-        .values_list("group_name")
-        .annotate(count=Count("id"))
-    )
-    counts = dict(by_group)
+    """What the sentence above the list says. Five statements on indexes."""
+    counts = dead_letters_by_group()
     since = now() - RECENT
     closed = DeadLetter.objects.filter(last_failed_at__gte=since)
     return Totals(
@@ -224,28 +211,64 @@ def _chosen(shown: Shown, group: str) -> QuerySet[DeadLetter]:
     return rows.filter(group_name=group) if group else rows
 
 
-def _replaying(shown: Shown, group: str) -> Mapping[tuple[str, str], int]:
-    """How many of each failure are on their way; few, because replays are quick."""
-    if shown not in ("open", "all"):
-        return {}
-    rows = _chosen(shown, group).filter(state=DeadLetter.State.REPLAYING).order_by()
-    counted: Iterable[tuple[str, str, int]] = rows.values_list(
-        "fingerprint", "group_name"
-    ).annotate(count=Count("id"))
-    return {(fingerprint, name): count for fingerprint, name, count in counted}
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """One group of a grouped count."""
+
+    group: str
+    fingerprint: str
+    count: int
+    replaying: int
+    first_id: int
+    last_id: int
+    first_type: str
+    last_type: str
+    last_failed_at: datetime
+
+    def with_more(self, other: _Counted) -> _Counted:
+        """The same failure in two states."""
+        return _Counted(
+            group=self.group,
+            fingerprint=self.fingerprint,
+            count=self.count + other.count,
+            replaying=self.replaying + other.replaying,
+            first_id=min(self.first_id, other.first_id),
+            last_id=max(self.last_id, other.last_id),
+            first_type=min(self.first_type, other.first_type),
+            last_type=max(self.last_type, other.last_type),
+            last_failed_at=max(self.last_failed_at, other.last_failed_at),
+        )
 
 
-def _failure(
-    row: Mapping[str, Any], samples: Mapping[int, Letter], moving: Mapping[tuple[str, str], int]
-) -> Failure:
-    key = (row["fingerprint"], row["group_name"])
+def _counted(state: str, group: str) -> Iterator[_Counted]:
+    """Failures in one state: along the index (state, group, fingerprint, type, time)."""
+    rows = DeadLetter.objects.filter(state=state)
+    if group:
+        rows = rows.filter(group_name=group)
+    grouped = rows.order_by().values_list("group_name", "fingerprint")
+    counts = grouped.annotate(
+        count=Count("id"),
+        first_id=Min("id"),
+        last_id=Max("id"),
+        first_type=Min("event_type"),
+        last_type=Max("event_type"),
+        last_at=Max("last_failed_at"),
+    )
+    for name, mark, count, first_id, last_id, first_type, last_type, last_at in counts:
+        replaying = count if state == DeadLetter.State.REPLAYING else 0
+        ends = (first_id, last_id, first_type, last_type, last_at)
+        yield _Counted(name, mark, count, replaying, *ends)
+
+
+def _failure(counted: _Counted, samples: Mapping[int, Letter]) -> Failure:
+    sample = samples[counted.last_id]
     return Failure(
-        fingerprint=row["fingerprint"],
-        group=row["group_name"],
-        count=row["count"],
-        replaying=moving.get(key, 0),
-        types=row["types"],
-        first_failed_at=samples[row["first_id"]].first_failed_at,
-        last_failed_at=row["last_failed_at"],
-        sample=samples[row["last_id"]],
+        fingerprint=counted.fingerprint,
+        group=counted.group,
+        count=counted.count,
+        replaying=counted.replaying,
+        several_types=counted.first_type != counted.last_type,
+        first_failed_at=samples.get(counted.first_id, sample).first_failed_at,
+        last_failed_at=counted.last_failed_at,
+        sample=sample,
     )

@@ -32,7 +32,7 @@ def test_alike_failures_of_a_group_are_one_line_with_their_count(bus: Bus, broke
 
     (failure,) = dead_letters.failures().rows
 
-    assert (failure.count, failure.group, failure.types) == (3, "revenue_trackers", 1)
+    assert (failure.count, failure.group, failure.several_types) == (3, "revenue_trackers", False)
     assert (failure.sample.error_class, failure.sample.message) == (
         "Reject",
         "the ledger is closed",
