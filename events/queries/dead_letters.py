@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from heapq import merge
+from itertools import islice
 from typing import Literal
 from uuid import UUID
 
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 
 from events.envelope import Event, domain_of, now
 from events.errors import InvalidEvent
@@ -143,14 +145,32 @@ def letters(
     older_than: int | None = None,
     size: int = LETTERS_SHOWN,
 ) -> LetterPage:
-    """Dead letters, newest first. One statement."""
-    rows = _chosen(shown, group)
+    """Dead letters, those that failed last first; after the letter `older_than`.
+
+    A statement per state, which reads an index and stops after `size`, and one for the rows.
+    """
+    rows = _after(older_than)
+    if group:
+        rows = rows.filter(group_name=group)
     if fingerprint:
         rows = rows.filter(fingerprint=fingerprint)
-    if older_than is not None:
-        rows = rows.filter(pk__lt=older_than)
-    found = read(rows.order_by("-pk")[: size + 1])
-    return LetterPage(found[:size], found[size - 1].id if len(found) > size else None)
+    ordered = rows.order_by("-last_failed_at", "-pk").values_list("last_failed_at", "pk")
+    newest = [ordered.filter(state=state)[: size + 1] for state in STATES[shown]]
+    ids = [pk for _, pk in islice(merge(*newest, reverse=True), size + 1)]
+    found = {letter.id: letter for letter in read(DeadLetter.objects.filter(pk__in=ids[:size]))}
+    return LetterPage(
+        tuple(found[pk] for pk in ids[:size] if pk in found),
+        ids[size - 1] if len(ids) > size else None,
+    )
+
+
+def _after(pk: int | None) -> QuerySet[DeadLetter]:
+    """What follows a letter in the order of the list; everything when there is no such letter."""
+    rows = DeadLetter.objects.all()
+    at = rows.filter(pk=pk).values_list("last_failed_at", flat=True).first() if pk else None
+    if at is None:
+        return rows
+    return rows.filter(Q(last_failed_at__lt=at) | Q(last_failed_at=at, pk__lt=pk))
 
 
 def totals() -> Totals:
@@ -202,13 +222,6 @@ def event_of(row: DeadLetter) -> Event | None:
         return Event.from_json(bytes(row.body))
     except InvalidEvent:
         return None
-
-
-def _chosen(shown: Shown, group: str) -> QuerySet[DeadLetter]:
-    rows = DeadLetter.objects.all()
-    if shown != "all":
-        rows = rows.filter(state__in=STATES[shown])
-    return rows.filter(group_name=group) if group else rows
 
 
 @dataclass(frozen=True, slots=True)
