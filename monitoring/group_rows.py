@@ -1,18 +1,18 @@
-"""Groups as the pages list them: the present state, rates and trend of each."""
+"""Groups as lists show them: the present state, rates and trend of each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from events.queries.snapshot import GroupState, Snapshot
 from monitoring import samples
 from monitoring.attention import BEHIND_S, Flow
 from monitoring.charts import Point
-from monitoring.formats import counted, duration
+from monitoring.formats import counted, duration, number
 
 WINDOW_S = 3600
-"""What the sparklines show, in seconds."""
+"""What the sparklines of the groups' own pages show, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,9 @@ class GroupRow:
     state: GroupState
     flow: Flow
     series: tuple[Point, ...]
+    """Age of its oldest waiting entry, in seconds."""
     outlook: str
-    """Status kind: ok, warn, bad or none."""
+    """Status kind: ok, warn or bad."""
     outlook_text: str
 
     @property
@@ -33,15 +34,30 @@ class GroupRow:
 
 
 def rows(snapshot: Snapshot) -> tuple[GroupRow, ...]:
-    """Every group, worst first. Two SQL statements."""
-    recent, past = samples.recent(), samples.history(WINDOW_S)
-    return tuple(_row(state, recent, past) for state in snapshot.worst_first())
+    """Every group, worst first, with its last hour. Two SQL statements."""
+    past = samples.history(WINDOW_S)
+    return tuple(rows_of(snapshot.worst_first(), present(snapshot), past))
 
 
 def row(snapshot: Snapshot, name: str) -> GroupRow | None:
-    """One group. Two SQL statements."""
+    """One group with its last hour, or None. Two SQL statements."""
     state = snapshot.group(name)
-    return _row(state, samples.recent(), samples.history(WINDOW_S)) if state else None
+    found = [state] if state else []
+    return next(rows_of(found, present(snapshot), samples.history(WINDOW_S)), None)
+
+
+def rows_of(
+    states: Iterable[GroupState], recent: samples.History, past: samples.History
+) -> Iterator[GroupRow]:
+    """Rows in the order of `states`."""
+    for state in states:
+        flow = flow_of(state.name, recent)
+        yield GroupRow(state, flow, past.states(_age(state.name)), *outlook(state, flow))
+
+
+def present(snapshot: Snapshot) -> samples.History:
+    """Present rates are unknown while the bus is: the last ones are not the present."""
+    return samples.recent() if snapshot.bus.reachable else samples.History(())
 
 
 def flow_of(name: str, recent: samples.History) -> Flow:
@@ -53,9 +69,9 @@ def flow_of(name: str, recent: samples.History) -> Flow:
 
 
 def outlook(state: GroupState, flow: Flow) -> tuple[str, str]:
-    """Whether a group catches up, as a status kind and its words."""
+    """Whether a group catches up, as a status kind and its words: the worst that is true."""
     if state.lag is None:
-        return "none", "unknown"
+        return "warn", "unknown"
     drains_s = flow.drains_in_s(state.lag)
     behind = (state.oldest_waiting_s or 0) >= BEHIND_S
     if behind and drains_s is None:
@@ -65,15 +81,10 @@ def outlook(state: GroupState, flow: Flow) -> tuple[str, str]:
     if not state.workers:
         return "warn", "no worker"
     if state.dead_letters:
-        return "bad", counted(state.dead_letters, "dead letter")
+        return "bad", f"{number(state.dead_letters)} failed"
     if state.retries_waiting:
         return "warn", counted(state.retries_waiting, "retry", "retries")
     return "ok", "keeps up"
-
-
-def _row(state: GroupState, recent: samples.History, past: samples.History) -> GroupRow:
-    flow = flow_of(state.name, recent)
-    return GroupRow(state, flow, past.states(_age(state.name)), *outlook(state, flow))
 
 
 def _figure(name: str, field: str) -> Callable[[samples.Values], int | None]:

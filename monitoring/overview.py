@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from events.queries import dead_letters
 from events.queries.dead_letters import Letter
-from events.queries.snapshot import GroupState, Snapshot
+from events.queries.snapshot import Snapshot
 from monitoring import samples
-from monitoring.attention import BEHIND_S, Flow, Need, needs
+from monitoring.attention import BEHIND_S, Need, needs
 from monitoring.charts import Point
 from monitoring.formats import counted, duration, number, rate, spelled
+from monitoring.group_rows import GroupRow, flow_of, present, rows_of
 from monitoring.readings import readings
 
 WINDOWS = {"1h": 3600, "24h": 86_400, "7d": 7 * 86_400}
@@ -41,23 +42,6 @@ class Figure:
     series: Series
     variants: str = "wide"
     """Of its sparkline."""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupRow:
-    """One group as the overview lists it."""
-
-    state: GroupState
-    flow: Flow
-    series: Series
-    outlook: str
-    """Status kind: ok, warn or bad."""
-    outlook_text: str
-
-    @property
-    def variants(self) -> str:
-        """Of its sparkline."""
-        return "bad" if (self.state.oldest_waiting_s or 0) >= BEHIND_S else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +77,8 @@ class Overview:
 
 def overview(snapshot: Snapshot, window: str) -> Overview:
     """Read the samples of a window and put the page together. At most six SQL statements."""
-    recent, past = _recent(snapshot), samples.history(WINDOWS[window])
-    flows = {group.name: _flow(recent, group.name) for group in snapshot.groups}
-    found = needs(snapshot, flows.__getitem__, readings.bus_seen_at)
+    recent, past = present(snapshot), samples.history(WINDOWS[window])
+    found = needs(snapshot, lambda name: flow_of(name, recent), readings.bus_seen_at)
     domains = _domains(snapshot, recent, past)
     return Overview(
         at=snapshot.at,
@@ -104,7 +87,7 @@ def overview(snapshot: Snapshot, window: str) -> Overview:
         needs=found,
         quiet_since=None if found else samples.quiet_since(),
         figures=_figures(snapshot, recent, past),
-        groups=_groups(snapshot, flows, past),
+        groups=tuple(rows_of(snapshot.worst_first()[:GROUPS_SHOWN], recent, past)),
         group_count=len(snapshot.groups),
         domains=domains,
         failures=dead_letters.letters(size=FAILURES_SHOWN).rows,
@@ -113,8 +96,8 @@ def overview(snapshot: Snapshot, window: str) -> Overview:
 
 def needs_count(snapshot: Snapshot) -> int:
     """How many things need attention, for the sample that is about to be kept."""
-    recent = _recent(snapshot)
-    return len(needs(snapshot, lambda name: _flow(recent, name)))
+    recent = present(snapshot)
+    return len(needs(snapshot, lambda name: flow_of(name, recent)))
 
 
 def published(values: samples.Values) -> int | None:
@@ -125,11 +108,6 @@ def published(values: samples.Values) -> int | None:
 def handled(values: samples.Values) -> int | None:
     """Total of deliveries finished, over all groups."""
     return values.handled
-
-
-def _recent(snapshot: Snapshot) -> samples.History:
-    """Present rates are unknown while the bus is: the last ones are not the present."""
-    return samples.recent() if snapshot.bus.reachable else samples.History(())
 
 
 def _sentence(
@@ -192,38 +170,6 @@ def _waiting(seconds: float | None) -> str:
     return "none" if seconds == 0 else duration(seconds)
 
 
-def _groups(
-    snapshot: Snapshot, flows: Mapping[str, Flow], past: samples.History
-) -> tuple[GroupRow, ...]:
-    worst = snapshot.worst_first()[:GROUPS_SHOWN]
-    return tuple(
-        GroupRow(
-            state,
-            flows[state.name],
-            past.states(_group_age(state.name)),
-            *_outlook(state, flows[state.name]),
-        )
-        for state in worst
-    )
-
-
-def _outlook(state: GroupState, flow: Flow) -> tuple[str, str]:
-    """Whether a group catches up, as a status kind and its word."""
-    if state.lag is None:
-        return "warn", "unknown"
-    drains_s = flow.drains_in_s(state.lag)
-    behind = (state.oldest_waiting_s or 0) >= BEHIND_S
-    if behind and drains_s is None:
-        return "bad" if not state.workers else "warn", "not draining"
-    if behind:
-        return "warn", duration(drains_s)
-    if state.dead_letters:
-        return "bad", f"{number(state.dead_letters)} failed"
-    if state.retries_waiting:
-        return "warn", counted(state.retries_waiting, "retry", "retries")
-    return "ok", "keeps up"
-
-
 def _domains(
     snapshot: Snapshot, recent: samples.History, past: samples.History
 ) -> tuple[DomainRow, ...]:
@@ -232,23 +178,6 @@ def _domains(
         DomainRow(name, recent.rate_now(_domain(name)), past.rates(_domain(name)), types[name])
         for name in types
     )
-
-
-def _flow(recent: samples.History, name: str) -> Flow:
-    return Flow(
-        recent.rate_now(lambda values: _group(values, name, "added")),
-        recent.rate_now(lambda values: _group(values, name, "delivered")),
-    )
-
-
-def _group(values: samples.Values, name: str, field: str) -> int | None:
-    group = values.groups.get(name)
-    found: int | None = getattr(group, field) if group else None
-    return found
-
-
-def _group_age(name: str) -> Callable[[samples.Values], float | None]:
-    return lambda values: values.groups[name].age_s if name in values.groups else None
 
 
 def _domain(name: str) -> Callable[[samples.Values], int | None]:

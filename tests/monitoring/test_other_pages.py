@@ -48,7 +48,7 @@ def test_groups_are_listed_with_what_waits_and_failed(
     page = read(viewer, "/groups/")
 
     assert page.index("revenue_trackers") < page.index("trading_internal")
-    assert "1 dead letter" in page
+    assert "1 failed" in page
     assert "keeps up" in page
 
 
@@ -72,11 +72,11 @@ def test_open_tabs_are_sent_the_tables_of_groups_and_workers(bus: Bus) -> None:
 @pytest.mark.parametrize(
     ("values", "arriving", "finished", "expected"),
     [
-        ({"lag": None}, 1.0, 1.0, ("none", "unknown")),
+        ({"lag": None}, 1.0, 1.0, ("warn", "unknown")),
         ({"lag": 100, "oldest_waiting_s": 60.0}, 5.0, 1.0, ("warn", "not draining")),
         ({"lag": 100, "oldest_waiting_s": 60.0}, 1.0, 6.0, ("warn", "drains in 20\u00a0s")),
         ({"workers": 0}, 0.0, 0.0, ("warn", "no worker")),
-        ({"dead_letters": 2}, 0.0, 0.0, ("bad", "2\u00a0dead letters")),
+        ({"dead_letters": 2}, 0.0, 0.0, ("bad", "2 failed")),
         ({"retries_waiting": 1}, 0.0, 0.0, ("warn", "1\u00a0retry")),
         ({}, 1.0, 1.0, ("ok", "keeps up")),
     ],
