@@ -64,6 +64,11 @@ PRODUCTION := ENVIRONMENT=production ALLOWED_HOSTS=console.example.com \
   DATABASE_URL=postgresql://astra@sql.example.com/astra \
   SECRET_KEY=not-the-real-one-but-as-long-as-one-0123456789-abcdefghijklmnop
 
+.PHONY: screenshots
+screenshots: $(STAMP_DEV) ## take the pictures of the README, of a console started for them
+	@$(BIN)/python -m tests.install_needs
+	@$(BIN)/python -m tests.browser.screenshots
+
 .PHONY: requirements
 requirements: | $(STAMP_DEV) ## compile the hash-pinned requirement files anew
 	@UV_CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/uv pip compile --quiet --universal --generate-hashes \

@@ -69,6 +69,16 @@ class Line:
     problem: str = ""
 
     @property
+    def rest(self) -> Mapping[str, Any]:
+        """The payload without the entity, which is shown beside it."""
+        entity = (self.entity_label, f"{self.entity_label}_id")
+        return {
+            name: value
+            for name, value in self.payload.items()
+            if name not in entity or str(value) != self.entity_id
+        }
+
+    @property
     def at_ms(self) -> int:
         """`at` in milliseconds since 1970: a place in the whole of the bus."""
         return round(self.at.timestamp() * 1000)
