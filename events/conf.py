@@ -34,8 +34,6 @@ class BusSettings:
     """How long the bus remembers an event id, to append a repeated one only once."""
     seen_limit: int = 100_000
     """Most ids remembered per stream."""
-    retry_cap_s: float = 300.0
-    """Longest wait between two attempts."""
     poison_starts: int = 3
     """An entry whose handling was started this often and never ended kills workers."""
     max_depth: int = 32
@@ -43,7 +41,6 @@ class BusSettings:
     heartbeat_s: float = 5.0
     presence_s: float = 30.0
     """A worker not heard of for this long is gone."""
-    relay_every_s: float = 0.2
     retention_days: int = 30
     """How long stored events and inbox marks are kept; 0 keeps them."""
     faults: str = ""

@@ -17,6 +17,9 @@ __all__ = ["Scheduler", "janitor", "operations", "relay"]
 
 logger = logging.getLogger(__name__)
 
+FIRST_WITHIN_S = 15.0
+"""A rare job does not wait its whole interval after a start: processes may restart more often."""
+
 LEAST_LEASE_S = 5.0
 
 PAUSE_S = 1.0
@@ -51,7 +54,9 @@ class Scheduler:
 
     def _repeat(self, job: PeriodicJob) -> None:
         ill = False
-        while not self._stop.wait(job.seconds):
+        wait_s = min(job.seconds, FIRST_WITHIN_S)
+        while not self._stop.wait(wait_s):
+            wait_s = job.seconds
             try:
                 self._once(job)
                 ill = False

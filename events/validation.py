@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Annotated, Any
@@ -135,6 +136,7 @@ def _metadata_problems(metadata: dict[str, Any]) -> list[Problem]:
     if _depth(metadata) > MAX_DEPTH:
         return [Problem("metadata", f"is nested more than {MAX_DEPTH} deep")]
     try:
+        json.dumps(metadata, allow_nan=False)  # msgspec would write NaN as null
         msgspec.json.encode(metadata)
     except (TypeError, ValueError, OverflowError) as error:
         return [Problem("metadata", f"cannot be written as JSON: {error}")]

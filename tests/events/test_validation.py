@@ -71,12 +71,11 @@ def test_money_as_a_float_is_refused_with_the_way_to_write_it() -> None:
         ({"data": None}, "data"),
         ({"surprise": 1}, "surprise"),
         ({"event_version": 0}, "event_version"),
-        ({"metadata": {"deep": [[[[[[]]]]]] * 1, "f": float("nan")}}, ""),
+        ({"metadata": {"share": float("nan")}}, "metadata"),
     ],
 )
 def test_a_wrong_envelope_names_its_field(changes: dict[str, Any], field: str) -> None:
-    if field:
-        assert field in fields(envelope(**changes))
+    assert field in fields(envelope(**changes))
 
 
 def test_metadata_nested_too_deeply_is_refused() -> None:
