@@ -17,7 +17,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
-from events.queries.tail import Line, Seen, TailStream
+from events.queries.lines import Line
+from events.queries.tail import Seen, TailStream
 
 QUALIFIERS = ("domain", "type", "stream", "entity", "correlation", "producer")
 

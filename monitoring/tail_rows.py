@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -11,7 +11,9 @@ from django.urls import reverse
 from pydantic import BaseModel, ConfigDict, Field
 
 from events.queries import tail
-from events.queries.tail import Line, Seen
+from events.queries.lines import Line
+from events.queries.newest import Where, newest
+from events.queries.tail import Seen
 from monitoring.tail_filter import Filter, parse
 
 FIRST_ROWS = 50
@@ -69,7 +71,21 @@ def first_rows(wanted: Filter) -> tuple[Line, ...]:
     known = tail.streams()
     chosen = wanted.streams(known)
     types = None if len(chosen) == len(known) else {stream.event_type for stream in chosen}
-    return tail.newest(types, wanted.admits, FIRST_ROWS)
+    where = Where(
+        types=types,
+        entity_ids={part for entity in wanted.entities for part in _ids(entity)},
+        correlation_ids=wanted.correlations,
+    )
+    return newest(where, lambda line: _is_wanted(line, wanted, types), FIRST_ROWS)
+
+
+def _ids(entity: str) -> set[str]:
+    """What ``user:123`` may mean: the id with its label, or one that holds a colon itself."""
+    return {entity, entity.partition(":")[2]} - {""}
+
+
+def _is_wanted(line: Line, wanted: Filter, types: Collection[str] | None) -> bool:
+    return (types is None or line.event_type in types) and wanted.admits(line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@
     operations   one operation and what became of each of its events
     groups       one group: its streams, handlers, workers, newest failures
     types        the registered event types as the registry pages show them
+    lines        an event as one line of a list
+    tail         entries as they come, and ranges of them
+    newest       the newest stored events, filtered
     find         what a pasted id is
 
 Every function states its cost, takes typed parameters and returns frozen dataclasses. None of them

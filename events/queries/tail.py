@@ -1,4 +1,4 @@
-"""The entries of many streams as somebody sees them who only looks: live, a range, the newest.
+"""The entries of many streams as somebody sees them who only looks: as they come, or a range.
 
 Nothing here is a consumer: reading moves no group and holds no entry back. Payloads come masked.
 """
@@ -10,13 +10,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
 
 from events import transport
 from events.envelope import Event
-from events.errors import InvalidEvent, UnknownType
-from events.models import StoredEvent
-from events.privacy import masked
+from events.errors import InvalidEvent
+from events.queries.lines import Line, line_of, unreadable
 from events.registry import registry
 from events.transport.base import Inspector, TailEntry
 
@@ -35,9 +33,6 @@ RANGE_LOOKED_AT = 20_000
 AROUND_MS = 2
 """Ranges overlap by this much: within a millisecond, streams are not ordered among each other."""
 
-NEWEST_LOOKED_AT = 2_000
-"""Stored events that a search for the newest looks at, at most."""
-
 
 @dataclass(frozen=True, slots=True)
 class TailStream:
@@ -47,41 +42,6 @@ class TailStream:
     domain: str
     event_type: str
     version: int
-
-
-@dataclass(frozen=True)
-class Line:
-    """One event as the tail shows it; `problem` says why there is little to show."""
-
-    event_id: str
-    stream: str
-    at: datetime
-    """When it was appended to its stream; of a stored event, when it was accepted."""
-    domain: str
-    event_type: str
-    version: int
-    entity_label: str = ""
-    entity_id: str = ""
-    correlation_id: str = ""
-    producer: str = ""
-    payload: Mapping[str, Any] = field(default_factory=dict)
-    """Masked."""
-    problem: str = ""
-
-    @property
-    def rest(self) -> Mapping[str, Any]:
-        """The payload without the entity, which is shown beside it."""
-        entity = (self.entity_label, f"{self.entity_label}_id")
-        return {
-            name: value
-            for name, value in self.payload.items()
-            if name not in entity or str(value) != self.entity_id
-        }
-
-    @property
-    def at_ms(self) -> int:
-        """`at` in milliseconds since 1970: a place in the whole of the bus."""
-        return round(self.at.timestamp() * 1000)
 
 
 @dataclass(frozen=True)
@@ -108,8 +68,8 @@ class Seen:
         try:
             event = Event.from_json(self.entry.body)
         except InvalidEvent:
-            return _unreadable(self.entry, at)
-        return _line(event, self.entry.stream, at)
+            return unreadable(self.entry, at)
+        return line_of(event, self.entry.stream, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,30 +178,6 @@ def between(
     return Range(tuple(found), complete=True)
 
 
-def newest(
-    types: Collection[str] | None, wanted: Callable[[Line], bool], limit: int
-) -> tuple[Line, ...]:
-    """The newest stored events that are wanted, newest first; `types` None means every type.
-
-    One SQL statement per type on the index of (type, seq), or one in all; looks at
-    NEWEST_LOOKED_AT rows at most, shared by the types. Needs no bus.
-    """
-    rows = StoredEvent.objects.order_by("-seq")
-    chosen = [rows] if types is None else [rows.filter(event_type=name) for name in types]
-    share = max(limit, NEWEST_LOOKED_AT // max(1, len(chosen)))
-    found: dict[int, Line] = {}
-    for candidates in chosen:
-        matching = 0
-        for row in candidates[:share].iterator(200):
-            line = _stored_line(row)
-            if wanted(line):
-                found[row.seq] = line
-                matching += 1
-            if matching >= limit:
-                break
-    return tuple(found[seq] for seq in sorted(found, reverse=True)[:limit])
-
-
 def now_ms() -> int:
     """The present in milliseconds since 1970, as ids of entries count."""
     return int(time.time() * 1000)
@@ -276,44 +212,3 @@ def _ends(entries: Sequence[TailEntry]) -> Iterator[tuple[str, int, str]]:
 
 def _time_of(entry_id: str) -> int:
     return int(entry_id.partition("-")[0])
-
-
-def _line(event: Event, stream: str, at: datetime) -> Line:
-    try:
-        label = registry.resolve(event.event_type, event.event_version).entity_label
-    except UnknownType:
-        label = ""
-    return Line(
-        event_id=str(event.event_id),
-        stream=stream,
-        at=at,
-        domain=event.domain,
-        event_type=event.event_type,
-        version=event.event_version,
-        entity_label=label,
-        entity_id=event.entity_id,
-        correlation_id=str(event.correlation_id),
-        producer=event.producer,
-        payload=masked(event),
-    )
-
-
-def _stored_line(row: StoredEvent) -> Line:
-    try:
-        event = row.event
-    except InvalidEvent:
-        return _unreadable(TailEntry("", "", str(row.event_id), row.body.encode()), row.stored_at)
-    return _line(event, event.get_stream_name(), row.stored_at)
-
-
-def _unreadable(entry: TailEntry, at: datetime) -> Line:
-    kind = registry.by_stream(entry.stream)
-    return Line(
-        event_id=entry.event_id or f"{entry.stream}-{entry.entry_id}",
-        stream=entry.stream,
-        at=at,
-        domain=kind.domain if kind else "",
-        event_type=kind.name if kind else entry.stream,
-        version=kind.version if kind else 0,
-        problem=f"not an event of ours: {len(entry.body)} bytes that cannot be read",
-    )

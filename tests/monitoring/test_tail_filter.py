@@ -2,7 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from events.queries.tail import Line, TailStream
+from events.queries.lines import Line
+from events.queries.tail import TailStream
 from monitoring.tail_filter import Filter, FilterError, parse
 
 KNOWN = (

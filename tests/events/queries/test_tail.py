@@ -9,7 +9,8 @@ import pytest
 from events.conf import bus_settings
 from events.envelope import Event
 from events.queries import tail
-from events.queries.tail import Follower, Line, Seen
+from events.queries.lines import Line
+from events.queries.tail import Follower, Seen
 from events.transport.base import Append
 from events.transport.memory import open_transport
 from tests.bus_fixture import Bus
@@ -170,18 +171,3 @@ def test_a_range_gives_up_after_looking_at_so_many(
 
     assert not found.complete
     assert found.lines == ()
-
-
-def test_the_newest_come_from_the_store_newest_first(bus: Bus) -> None:
-    bus.publish(trade("1.00"), sign_up(), trade("2.00"))
-
-    everything_newest = tail.newest(None, everything, 2)
-    trades = tail.newest(["Trading.TradeExecuted"], everything, 9)
-    small = tail.newest(None, lambda line: line.payload.get("value") == "1.00", 9)
-
-    assert [line.event_type for line in everything_newest] == [
-        "Trading.TradeExecuted",
-        "User.UserRegistered",
-    ]
-    assert [line.payload["value"] for line in trades] == ["2.00", "1.00"]
-    assert [line.payload["value"] for line in small] == ["1.00"]
