@@ -41,6 +41,7 @@
 
   const put = (html) => {
     table.prepend(fresh(html));
+    if (!table.rows.length) return;
     while (table.rows.length > MOST_ROWS) table.rows[table.rows.length - 1].remove();
     root.querySelector("[data-empty]")?.remove();
   };
