@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import Error as DatabaseError
@@ -17,6 +17,7 @@ from events.envelope import now, stream_name
 from events.errors import BusUnavailable
 from events.groups import every
 from events.models import StoredEvent
+from events.rows import mark_relayed
 from events.store import writing
 from events.transport.base import Append
 
@@ -56,16 +57,18 @@ class Marks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[UUID] = []
+        self._waiting: list[tuple[UUID, datetime]] = []
         self._together = False
 
     def add(self, event_ids: Sequence[UUID]) -> None:
-        """The bus has these."""
+        """The bus has these since now."""
+        at = now()
+        marks = [(event_id, at) for event_id in event_ids]
         if not self._together:
-            _mark(event_ids)
+            _mark(marks)
             return
         with self._lock:
-            self._waiting += event_ids
+            self._waiting += marks
 
     def together(self, wanted: bool) -> None:
         """Whether marks wait for `flush`."""
@@ -74,20 +77,19 @@ class Marks:
     def flush(self) -> None:
         """Write the marks that wait. What SQL does not take waits on."""
         with self._lock:
-            event_ids, self._waiting = self._waiting, []
+            marks, self._waiting = self._waiting, []
         try:
-            for at in range(0, len(event_ids), BATCH):
-                _mark(event_ids[at : at + BATCH])
+            for start in range(0, len(marks), BATCH):
+                _mark(marks[start : start + BATCH])
         except DatabaseError:
             with self._lock:
-                self._waiting += event_ids
+                self._waiting += marks
             raise
 
 
-def _mark(event_ids: Sequence[UUID]) -> None:
+def _mark(marks: Sequence[tuple[UUID, datetime]]) -> None:
     with writing():
-        unmarked = StoredEvent.objects.filter(event_id__in=event_ids, relayed_at=None)
-        unmarked.update(relayed_at=now())
+        mark_relayed(marks)
 
 
 _gate = _Gate()

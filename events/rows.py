@@ -7,13 +7,14 @@ that every delivery takes, these two functions halve the time of a small transac
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
 
-from events.models import DeadLetter, HandledEvent
+from events.models import DeadLetter, HandledEvent, StoredEvent
 
 
 def insert(rows: Sequence[models.Model], *, unless_known: bool = False) -> None:
@@ -52,6 +53,16 @@ def settled(
         return {_uuid(found) for (found,) in cursor.fetchall()}
 
 
+def mark_relayed(marks: Sequence[tuple[UUID, datetime]]) -> None:
+    """Note when the bus took these events, for those that have no such mark yet."""
+    values = [
+        [_AT.get_db_prep_value(at, connection), _ID.get_db_prep_value(event_id, connection)]
+        for event_id, at in marks
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(_RELAYED, values)
+
+
 @cache
 def _insert(model: type[models.Model]) -> tuple[str, list[models.Field[Any, Any]]]:
     fields = [
@@ -66,6 +77,10 @@ def _insert(model: type[models.Model]) -> tuple[str, list[models.Field[Any, Any]
 
 
 _ID: Any = HandledEvent._meta.get_field("event_id")
+_AT: Any = StoredEvent._meta.get_field("relayed_at")
+_RELAYED = (
+    "UPDATE events_storedevent SET relayed_at = %s WHERE event_id = %s AND relayed_at IS NULL"
+)
 _HANDLED = "SELECT event_id FROM events_handledevent WHERE group_id = %s AND event_id IN ({})"
 _BURIED = (
     "SELECT event_id FROM events_deadletter "
