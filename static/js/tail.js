@@ -109,6 +109,7 @@
     const answer = await fetch(link.href, { headers: { "HX-Request": "true" } });
     if (!answer.ok || answer.redirected) return location.assign(link.href);
     const rows = fresh(await answer.text());
+    if (!link.isConnected) return; // asked for twice
     filled += rows.querySelectorAll("[data-row]").length;
     link.closest("tr").replaceWith(rows);
     count();
