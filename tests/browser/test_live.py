@@ -234,14 +234,14 @@ def test_the_overview_moves_by_itself(open_page: Opened, publisher: Publisher) -
 def test_a_row_of_the_overview_waits_while_somebody_reads_it(open_page: Opened) -> None:
     page = open_page("/")
     expect(page.locator("[data-live-word]")).to_have_text("live")
-    page.evaluate("document.getElementById('overview-groups').dataset.first = '1'")
     page.locator("#overview-groups tbody tr").first.hover()
+    page.evaluate("document.getElementById('overview-groups').dataset.first = '1'")
 
     expect(page.locator("[data-live-word]")).to_contain_text("+1 new", timeout=TICK_MS)
     expect(page.locator("#overview-groups[data-first]")).to_have_count(1)
     page.mouse.move(400, 20)
 
-    expect(page.locator("#overview-groups[data-first]")).to_have_count(0)
+    expect(page.locator("#overview-groups[data-first]")).to_have_count(0, timeout=TICK_MS)
 
 
 def test_a_web_process_that_dies_is_said_and_the_page_goes_on_by_itself(
