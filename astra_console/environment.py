@@ -12,6 +12,9 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from events.errors import ConfigurationError
+from events.faults import Faults
+
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+?(:\d{1,5})?")
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -79,6 +82,15 @@ class Environment:
             if find_spec(app.partition(".")[0]) is None:
                 raise refused(name, app, "Django apps in Python's path, separated by commas")
         return found
+
+    def faults(self, name: str) -> str:
+        """Shares of events that fail on purpose, as `events.faults` reads them."""
+        raw = self.text(name)
+        try:
+            Faults.parse(raw)
+        except ConfigurationError as error:
+            raise ImproperlyConfigured(f"{error}.") from error
+        return raw
 
     def origins(self, name: str) -> list[str]:
         """Comma-separated origins: scheme, host and port, no path."""

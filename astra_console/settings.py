@@ -67,7 +67,7 @@ ASTRA: dict[str, object] = {
     "redis_url": REDIS_URL,
     "version": VERSION,
     "lease_s": env.number("ASTRA_LEASE_S", 30.0, least=1, most=3600),
-    "faults": env.text("ASTRA_FAULTS"),
+    "faults": env.faults("ASTRA_FAULTS"),
     "retention_days": env.integer("ASTRA_RETENTION_DAYS", 30, least=0, most=36_500),
     "webhook_url": env.text("NOTIFICATION_WEBHOOK_URL"),
 }

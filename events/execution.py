@@ -191,11 +191,13 @@ class Execution:
         try:
             count = self._together(unit)
             return [Handled(task.delivery) for task in unit[:count]], count
-        except UnitFailed as failed:
-            # A lost race for the inbox looks like this too: running again then finds the mark.
-            if len(unit) == 1 and not isinstance(failed.error, IntegrityError):
-                return [self._failed(unit[0], failed)], 1
-            return [self._alone(task) for task in unit], len(unit)
+        except UnitFailed as raised:
+            failed = raised
+        # Outside the handler above, or every later traceback would begin with this one.
+        # A lost race for the inbox looks like this too: running again then finds the mark.
+        if len(unit) == 1 and not isinstance(failed.error, IntegrityError):
+            return [self._failed(unit[0], failed)], 1
+        return [self._alone(task) for task in unit], len(unit)
 
     def _alone(self, task: Task) -> Settlement:
         """Run one task in a transaction of its own, so that only the guilty one suffers."""

@@ -162,7 +162,7 @@ def _dead_letters(snapshot: Snapshot) -> Iterator[Need]:
     failing = sorted(snapshot.dead_letters_by_group.items(), key=lambda item: (-item[1], item[0]))
     detail = "none is lost: they are dead letters and can be replayed"
     if snapshot.faults:
-        detail = "faults are injected: some of these failures are made on purpose"
+        detail += "; some may come from the faults injected into synthetic events"
     if len(failing) > FAILING_ONE_BY_ONE:
         name, most = failing[0]
         yield Need(

@@ -363,6 +363,17 @@ def test_a_replay_that_fails_again_opens_the_same_letter_again(bus: Bus, group_o
     assert (letter.state, len(letter.attempts)) == ("new", 2)
 
 
+def test_a_traceback_is_the_handlers_own(bus: Bus, group_of: GroupOf) -> None:
+    def ill(event: Event, context: Context) -> None:
+        raise Reject("ill")
+
+    group = group_of(ill)
+    bus.publish(trade(), trade())
+    bus.drain([group])
+
+    assert [letter.traceback.count("Traceback") for letter in bus.dead_letters()] == [1, 1]
+
+
 def test_a_dead_letters_entry_delivered_again_stays_dead(bus: Bus, group_of: GroupOf) -> None:
     attempts: list[int] = []
 

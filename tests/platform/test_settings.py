@@ -48,6 +48,12 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
             "json, shipments",
             "APPS must be Django apps in Python's path, separated by commas, not 'shipments'.",
         ),
+        (
+            "ASTRA_FAULTS",
+            "reject:5",
+            "ASTRA_FAULTS: 'reject:5' is not a fault; write reject:SHARE or retry:SHARE "
+            "with a share from 0 to 1, separated by commas.",
+        ),
         ("HTTPS", "maybe", "HTTPS must be 1 or 0, not 'maybe'."),
         (
             "ENVIRONMENT",

@@ -53,7 +53,7 @@ def reaching() -> Iterator[None]:
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-        raise BusUnavailable(f"the bus server does not answer: {error}") from error
+        raise BusUnavailable(f"the bus server does not answer: {_plain(error)}") from error
     except redis.ResponseError as error:
         raise translated(error) from error
 
@@ -66,7 +66,7 @@ def translated(error: Exception) -> Exception:
     if text.startswith(("OOM", "READONLY", "LOADING", "MISCONF", "CLUSTERDOWN", "MASTERDOWN")):
         return BusUnavailable(f"the bus server refuses: {text}")
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
-        return BusUnavailable(f"the bus server does not answer: {error}")
+        return BusUnavailable(f"the bus server does not answer: {_plain(error)}")
     return error
 
 
@@ -127,6 +127,11 @@ def block(milliseconds: int) -> tuple[str | int, ...]:
 def raw_command(client: redis.Redis, *words: Any) -> Any:
     """Send one command as it stands."""
     return client.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
+def _plain(error: Exception) -> str:
+    """The client's message without its full stop: ours go on after it."""
+    return str(error).rstrip(".")
 
 
 def _as_sent(reply: Any, **_: Any) -> Any:
