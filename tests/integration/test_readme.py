@@ -14,19 +14,19 @@ CLAIM = '{"event_type": "NFT.RewardClaimed", "data": {"reward_id": "%s", "user_i
 def files_of_the_readme() -> dict[str, str]:
     """Code blocks that begin with the name of a file."""
     blocks = re.findall(
-        r"```python\n# (parcels/\w+\.py)\n(.*?)```", (ROOT / "README.md").read_text(), re.S
+        r"```python\n# (parcel/\w+\.py)\n(.*?)```", (ROOT / "README.md").read_text(), re.S
     )
     return dict(blocks)
 
 
 def test_a_domain_made_by_the_readme_hears_and_says(deployment: Deployment, tmp_path: Path) -> None:
     files = files_of_the_readme()
-    assert sorted(files) == ["parcels/events.py", "parcels/handlers.py"]
-    (tmp_path / "parcels").mkdir()
-    (tmp_path / "parcels" / "__init__.py").touch()
+    assert sorted(files) == ["parcel/events.py", "parcel/handlers.py"]
+    (tmp_path / "parcel").mkdir()
+    (tmp_path / "parcel" / "__init__.py").touch()
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    deployment.variables |= {"APPS": "parcels", "PYTHONPATH": str(tmp_path)}
+    deployment.variables |= {"APPS": "parcel", "PYTHONPATH": str(tmp_path)}
 
     done = deployment.manage("publish", "--file", "-", text=CLAIM % "r-7" + CLAIM % "virtual-8")
     assert done.returncode == 0, done.stderr
