@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import uuid4
 
 from events import Event, Reject
@@ -26,6 +27,21 @@ def test_a_complete_chain_is_a_tree_and_exits_0(bus: Bus) -> None:
     assert line.startswith(("├─ ", "└─ "))
     assert "+15 XP" in line
     assert "gamification_xp_processors" in line
+
+
+def test_a_narrow_terminal_shows_every_column(bus: Bus, terminal: Callable[[int], None]) -> None:
+    event = trade("1500.00")
+    bus.publish(event)
+    bus.drain()
+    terminal(80)
+
+    lines = run("chain", str(event.correlation_id)).out.splitlines()
+
+    (headings,) = (line for line in lines if line.startswith("Event "))
+    assert headings.split() == ["Event", "Says", "After", "Said", "by", "Outcome", "Groups"]
+    (line,) = (line for line in lines if "Gamification.XPGained" in line)
+    assert "gamification_xp_processors" in line
+    assert line.split()[-1].partition("/")[1] == "/"
 
 
 def test_any_event_of_a_chain_leads_to_it(bus: Bus) -> None:

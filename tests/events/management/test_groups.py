@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 from tests.events.management.commanding import run
@@ -15,6 +17,17 @@ def test_every_group_is_listed_with_what_waits(bus: Bus) -> None:
 
     assert ran.status == 0
     (line,) = (line for line in ran.out.splitlines() if line.startswith("revenue_trackers"))
+    assert line.split()[-5:] == ["2", "0", "0", "0", "0"]
+
+
+def test_a_narrow_terminal_shows_every_figure(bus: Bus, terminal: Callable[[int], None]) -> None:
+    bus.publish(trade(), trade())
+    terminal(80)
+
+    lines = run("groups").out.splitlines()
+
+    assert " Lag  Pending  Retries  Dead letters  Workers" in lines[0]
+    (line,) = (line for line in lines if line.startswith("revenue_trackers"))
     assert line.split()[-5:] == ["2", "0", "0", "0", "0"]
 
 
