@@ -18,6 +18,7 @@ from events.queries import dead_letter as letter_query
 from events.queries import dead_letters as query
 from events.queries import operations
 from events.queries.dead_letter import LetterView
+from events.queries.groups import names
 from events.queries.operations import OperationView
 
 UNDER_WAY, FAILED_AGAIN = 2, 3
@@ -57,7 +58,15 @@ class Command(BaseCommand):
             self._replay(options["ids"], options["reason"], options["wait"], json_wanted)
 
     def _list(self, state: query.Shown, group: str, limit: int, json_wanted: bool) -> None:
-        page = query.letters(state, group, size=max(1, limit))
+        if limit < 1:
+            raise CommandError(f"--limit {limit} lists nothing: 1 or more.", returncode=1)
+        if group and not _known(group):
+            raise CommandError(
+                f"No group is called {printable(group)}, and no dead letter is of one; "
+                f"there are {', '.join(names())}.",
+                returncode=1,
+            )
+        page = query.letters(state, group, size=limit)
         if json_wanted:
             self.stdout.write(as_json([asdict(letter) for letter in page.rows]))
             return
@@ -106,6 +115,11 @@ class Command(BaseCommand):
             sys.exit(UNDER_WAY)
         if view.failed:
             sys.exit(FAILED_AGAIN)
+
+
+def _known(group: str) -> bool:
+    """Whether the group is declared, or was once and left letters behind."""
+    return group in names() or bool(query.letters("all", group, size=1).rows)
 
 
 def _outcome(pk: int, wait_s: float) -> OperationView:

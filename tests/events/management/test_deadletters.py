@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
 
 import pytest
 
@@ -45,6 +46,41 @@ def test_the_list_follows_state_group_and_limit(letters: list[str]) -> None:
     assert run("deadletters", "list", "--group", "trading_internal", "--json").json == []
     limited = run("deadletters", "list", "--state", "all", "--limit", "1").out
     assert "There are more" in limited
+
+
+def test_a_group_nobody_knows_is_refused_by_name(letters: list[str]) -> None:
+    ran = run("deadletters", "list", "--group", "nope")
+
+    assert ran.status == 1
+    assert "No group is called nope" in ran.out
+
+
+def test_a_group_no_longer_declared_still_lists_its_letters(letters: list[str]) -> None:
+    DeadLetter.objects.filter(pk=letters[0]).update(group_name="gone", state="resolved")
+
+    assert run("deadletters", "list", "--group", "gone").out.startswith("No dead letters")
+    assert len(run("deadletters", "list", "--group", "gone", "--state", "all", "--json").json) == 1
+
+
+@pytest.mark.parametrize("limit", ["0", "-5"])
+def test_a_limit_below_1_is_refused(bus: Bus, limit: str) -> None:
+    ran = run("deadletters", "list", "--limit", limit)
+
+    assert (ran.status, ran.out) == (1, f"--limit {limit} lists nothing: 1 or more.")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_terminal_shows_every_column(
+    letters: list[str], terminal: Callable[[int], None], columns: int
+) -> None:
+    terminal(columns)
+
+    lines = run("deadletters", "list").out.splitlines()
+
+    for heading in ("No.", "Group", "Event", "Error", "Message", "Attempts", "State", "Failed"):
+        assert heading in lines[0]
+    assert lines[1].split()[:4] == [letters[1], GROUP, "Trading.TradeExecuted", "Reject"]
+    assert " new " in lines[1]
 
 
 def test_one_is_shown_with_traceback_payload_and_the_other_groups(letters: list[str]) -> None:
