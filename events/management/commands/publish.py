@@ -23,8 +23,12 @@ class Tally:
     """What became of the lines."""
 
     published: int = 0
+    accepted: list[dict[str, Any]] = field(default_factory=list)
+    """Per event published its line, its id and the id of its chain."""
     duplicates: list[str] = field(default_factory=list)
+    refused_lines: int = 0
     refused: list[str] = field(default_factory=list)
+    """Every problem of every refused line."""
 
 
 class Command(BaseCommand):
@@ -49,7 +53,7 @@ class Command(BaseCommand):
         else:
             self.stdout.write(
                 f"{tally.published} published, {len(tally.duplicates)} already known, "
-                f"{len(tally.refused)} refused."
+                f"{tally.refused_lines} refused."
             )
         if tally.refused:
             sys.exit(1)
@@ -60,11 +64,19 @@ class Command(BaseCommand):
             result = publish(event)
         except InvalidEvent as error:
             reasons = [f"line {number}: {problem}" for problem in error.problems]
+            tally.refused_lines += 1
             tally.refused += reasons
             if not quiet:
                 self.stderr.write("\n".join(reasons))
             return
-        tally.published += len(result.accepted)
+        for event_id in result.accepted:
+            chain = str(event.correlation_id)
+            tally.published += 1
+            tally.accepted.append(
+                {"line": number, "event_id": str(event_id), "correlation_id": chain}
+            )
+            if not quiet:
+                self.stdout.write(f"line {number}: {event_id}, chain {chain}")
         for event_id in result.duplicates:
             tally.duplicates.append(f"line {number}: {event_id}")
             if not quiet:

@@ -46,9 +46,29 @@ def stored() -> list[UUID]:
 def test_every_line_becomes_an_event(publish: Publish, bus: Bus) -> None:
     ran = publish(line(), line(data={"user_id": 7, "symbol": "BTC", "value": "1"}))
 
-    assert (ran.status, ran.out) == (0, "2 published, 0 already known, 0 refused.\n")
+    assert ran.status == 0
+    assert ran.out.endswith("\n2 published, 0 already known, 0 refused.\n")
     assert [event.entity_id for event in bus.events()] == ["123", "7"]
     assert StoredEvent.objects.filter(relayed_at=None).count() == 0
+
+
+def test_an_accepted_line_is_told_with_its_event_and_its_chain(publish: Publish) -> None:
+    event_id, chain = str(new_event_id()), str(new_event_id())
+
+    ran = publish("", line(event_id=event_id, correlation_id=chain))
+
+    assert ran.out.splitlines()[0] == f"line 2: {event_id}, chain {chain}"
+
+
+def test_lines_are_counted_as_refused_and_not_their_problems(publish: Publish) -> None:
+    bad = line(data={"user_id": 0, "symbol": "S", "value": 1.5})
+
+    ran = publish(bad, bad, "{")
+    report = publish(bad, bad, "{", options=("--json",)).json
+
+    assert "0 published, 0 already known, 3 refused." in ran.out
+    assert [ran.out.count(f"line {number}: ") for number in (1, 2, 3)] == [2, 2, 1]
+    assert (report["refused_lines"], len(report["refused"])) == (3, 5)
 
 
 def test_a_line_keeps_the_id_it_carries(publish: Publish) -> None:
@@ -156,6 +176,9 @@ def test_the_report_as_json_is_nothing_but_json(publish: Publish) -> None:
 
     assert ran.status == 1
     assert ran.json["published"] == 1
+    (accepted,) = ran.json["accepted"]
+    assert (accepted["line"], accepted["event_id"]) == (1, event_id)
+    assert UUID(accepted["correlation_id"])
     assert ran.json["duplicates"] == [f"line 2: {event_id}"]
     assert ran.json["refused"][0].startswith("line 3: line: is not JSON")
 
@@ -174,7 +197,7 @@ def test_a_folder_is_no_file(bus: Bus, tmp_path: Path) -> None:
 def test_a_dash_reads_standard_input(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, line().encode() + b"\n" + line().encode())
 
-    assert run("publish", "--file", "-").out == "2 published, 0 already known, 0 refused.\n"
+    assert "2 published, 0 already known, 0 refused.\n" in run("publish", "--file", "-").out
 
 
 def test_standard_input_that_is_not_utf_8_is_a_bad_line_too(
