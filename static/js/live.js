@@ -44,7 +44,7 @@
   const show = () => {
     const age = Math.round((Date.now() - shownAt) / 1000);
     const [kind, word] = WORDS[state === "live" && age > SILENT_S ? "silent" : state];
-    const at = since.toLocaleTimeString("en-GB");
+    const at = `${since.toISOString().slice(11, 19)} UTC`;
     const waits = held.size && state === "live" ? `, +${held.size} new` : "";
     all("[data-live-state]").forEach((part) => (part.hidden = false));
     all("[data-live-word]").forEach((part) => {
@@ -55,6 +55,10 @@
       part.hidden = false;
       part.textContent = stopped ? "Resume" : "Pause";
     });
+    const stale = !stopped && !hidden() && age > SILENT_S;
+    document.body.toggleAttribute("data-stale", stale);
+    all("[data-stale-notice]").forEach((part) => (part.hidden = !stale));
+    all("[data-stale-age]").forEach((part) => (part.textContent = age < 120 ? `${age} s` : `${Math.round(age / 60)} min`));
     all("[data-live-age]").forEach((part) => {
       part.textContent = `updated ${age < 1 ? "now" : age < 120 ? `${age} s ago` : `${Math.round(age / 60)} min ago`}`;
     });

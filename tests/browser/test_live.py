@@ -244,6 +244,24 @@ def test_a_row_of_the_overview_waits_while_somebody_reads_it(open_page: Opened) 
     expect(page.locator("#overview-groups[data-first]")).to_have_count(0, timeout=TICK_MS)
 
 
+def test_figures_that_no_news_reaches_are_not_shown_as_if_they_were_true(
+    open_page: Opened, console: RunningConsole
+) -> None:
+    page = open_page("/")
+    expect(page.locator("[data-live-word]")).to_have_text("live")
+    expect(page.locator("#stale")).to_be_hidden()
+    web = console.children()["web"]
+
+    os.kill(web, signal.SIGSTOP)
+    try:
+        expect(page.locator("#stale")).to_be_visible(timeout=40_000)
+        expect(page.locator("body")).to_have_attribute("data-stale", "")
+    finally:
+        os.kill(web, signal.SIGCONT)
+
+    expect(page.locator("#stale")).to_be_hidden(timeout=40_000)
+
+
 def test_a_web_process_that_dies_is_said_and_the_page_goes_on_by_itself(
     open_page: Opened, publisher: Publisher, console: RunningConsole
 ) -> None:
