@@ -12,9 +12,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from events.envelope import domain_of
-from events.errors import UnknownType
 from events.models import StoredEvent
 from events.queries.recorded import Recorded
+from events.queries.type_names import meant
 from events.registry import registry
 
 PAGE_SIZE = 50
@@ -26,7 +26,7 @@ SEQ_SLACK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """What to list; empty means any. `event_type` may be an alias; times are of storing."""
+    """What to list; empty means any. The type may be an alias or short; times are of storing."""
 
     event_type: str = ""
     domain: str = ""
@@ -44,10 +44,8 @@ class EventFilter:
     @property
     def type_name(self) -> str:
         """The canonical name of the type asked for; as it was given when nobody registered it."""
-        try:
-            return registry.resolve(self.event_type).name if self.event_type else ""
-        except UnknownType:
-            return self.event_type
+        entry = meant(self.event_type)
+        return entry.name if entry else self.event_type
 
 
 @dataclass(frozen=True, slots=True)

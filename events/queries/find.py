@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 from uuid import UUID
 
-from events.errors import UnknownType
 from events.groups import groups
 from events.models import DeadLetter, Operation, StoredEvent
 from events.queries.events import names_about, split_entity
-from events.registry import registry
+from events.queries.type_names import meant
+from events.registry import EventType, registry
 
 Kind = Literal["event", "chain", "dead letter", "operation", "group", "type", "entity"]
 
-SUGGESTIONS = 12
-"""Names listed when nothing fits exactly."""
+SUGGESTIONS = 10
+"""Names listed of each kind when nothing fits exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def find(text: str) -> Found:
         exact += look(text)
         if exact and exact[0].kind in ("chain", "event", "type", "group"):
             break
-    near = () if exact or not text else tuple(_near(text.casefold()))[:SUGGESTIONS]
+    near = () if exact or not text else tuple(_near(text.casefold()))
     return Found(text, tuple(exact), near, tuple(tried))
 
 
@@ -83,12 +84,7 @@ def _unstored(text: str) -> Iterator[Match]:
 
 
 def _name(text: str) -> Iterator[Match]:
-    entry = registry.by_stream(text)
-    if entry is None:
-        try:
-            entry = registry.resolve(text) if text else None
-        except UnknownType:
-            entry = None
+    entry = registry.by_stream(text) or meant(text)
     if entry is not None:
         yield Match("type", entry.name, entry.title, entry.domain)
 
@@ -139,13 +135,18 @@ LOOKS: tuple[tuple[str, Callable[[str], Iterator[Match]]], ...] = (
 
 
 def _near(text: str) -> Iterator[Match]:
-    for group in groups():
-        if text in group.name.casefold():
-            yield Match("group", group.name, group.name, group.domain)
-    for entry in registry.all():
-        texts = (entry.name, entry.title, entry.stream, *entry.aliases)
-        if any(text in name.casefold() for name in texts):
-            yield Match("type", entry.name, entry.title, entry.domain)
+    """Groups and types whose name contains the text, SUGGESTIONS of each at most."""
+    named = (g for g in groups() if text in g.name.casefold())
+    for group in islice(named, SUGGESTIONS):
+        yield Match("group", group.name, group.name, group.domain)
+    latest = {entry.name: entry for entry in registry.all() if _called(entry, text)}
+    for entry in islice(latest.values(), SUGGESTIONS):
+        yield Match("type", entry.name, entry.title, entry.domain)
+
+
+def _called(entry: EventType, text: str) -> bool:
+    texts = (entry.name, entry.title, entry.stream, *entry.aliases)
+    return any(text in name.casefold() for name in texts)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -13,6 +13,7 @@ from events.errors import UnknownType
 from events.groups import Group, groups
 from events.queries import events
 from events.queries.recorded import Recorded
+from events.queries.type_names import meant
 from events.registry import EventType, registry
 
 NEWEST_SHOWN = 5
@@ -106,11 +107,8 @@ def names() -> tuple[str, ...]:
 
 
 def known(name: str) -> bool:
-    """Whether `name` is a registered name, alias or ``Name.vN``."""
-    try:
-        return bool(registry.resolve(name))
-    except UnknownType:
-        return False
+    """Whether `name` is a registered name, alias, ``Name.vN`` or a short name of one type."""
+    return meant(name) is not None
 
 
 def load(name: str) -> TypeView | None:

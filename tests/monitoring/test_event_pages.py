@@ -36,6 +36,18 @@ def test_a_type_nobody_registered_is_named_as_such(bus: Bus, viewer: Client) -> 
     assert "No type is called No.SuchType" in read(viewer, "/events/?type=No.SuchType")
 
 
+def test_a_short_type_name_lists_its_events(bus: Bus, viewer: Client) -> None:
+    event = trade()
+    bus.publish(event)
+
+    page = read(viewer, "/events/?type=TradeExecuted")
+
+    assert "No type is called" not in page
+    assert (
+        f"/events/{event.event_id}/" in viewer.get("/events/?type=TradeExecuted").content.decode()
+    )
+
+
 def test_the_filter_is_in_the_address_and_stays_in_the_form(bus: Bus, viewer: Client) -> None:
     bus.publish(trade(user_id=5), trade(user_id=6))
 

@@ -189,6 +189,7 @@ def test_a_pasted_id_lands_on_its_page(bus: Bus, viewer: Client, broken: Break) 
         str(xp.event_id): f"/events/{xp.event_id}/",
         "revenue_trackers": "/groups/revenue_trackers/",
         "astra.trading.tradeexecuted.v1": "/registry/Trading.TradeExecuted/",
+        "Limit.Breached": "/registry/Risk.Limit.Breached/",
         "user:777001": "/events/?entity=user%3A777001",
         f"dead letter {letter}": f"/dead-letters/{letter}/",
     }.items():
@@ -202,3 +203,12 @@ def test_what_fits_nothing_says_what_was_tried(viewer: Client) -> None:
     assert "revenue_trackers" in page
     assert "What are you looking for?" in read(viewer, "/search/")
     assert viewer.get("/search/?q=" + "x" * 401).status_code == 400
+
+
+def test_what_fits_nothing_leads_to_the_types_and_groups_whose_name_contains_it(
+    viewer: Client,
+) -> None:
+    source = viewer.get("/search/?q=achievement").content.decode()
+
+    assert 'href="/registry/Gamification.AchievementUnlocked/"' in source
+    assert 'href="/groups/achievement_processors/"' in source

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,7 @@ from events.groups import groups
 from events.models import StoredEvent
 from events.operations import Actor, replay_dead_letters
 from events.queries.find import Match, find
+from events.registry import registry
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 from tests.failing import Break
@@ -47,6 +50,8 @@ def test_a_correlation_id_is_a_chain_and_the_id_of_any_later_event_that_event(bu
         "Trading.Trade.Executed",
         "Trading.TradeExecuted.v1",
         "astra.trading.tradeexecuted.v1",
+        "TradeExecuted",
+        "Trade.Executed",
     ],
 )
 def test_a_name_alias_version_or_stream_is_its_type(bus: Bus, text: str) -> None:
@@ -101,6 +106,26 @@ def test_what_fits_nothing_says_what_was_tried_and_offers_names_that_contain_it(
     assert found.exact == ()
     assert "group" in found.tried
     assert ("group", "revenue_trackers") in {(match.kind, match.key) for match in found.near}
+
+
+def test_no_more_than_ten_names_of_each_kind_are_offered(bus: Bus) -> None:
+    kinds = Counter(match.kind for match in find("e").near)
+
+    assert set(kinds) == {"group", "type"}
+    assert max(kinds.values()) <= 10
+
+
+def test_a_short_name_of_several_types_is_none_of_them(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = registry.resolve("Trading.TradeExecuted")
+    twin = replace(entry, name="Risk.TradeExecuted", aliases=())
+    monkeypatch.setattr(type(registry), "all", lambda _: (entry, twin))
+
+    found = find("TradeExecuted")
+
+    assert found.exact == ()
+    assert [match.key for match in found.near] == [entry.name, twin.name]
 
 
 @pytest.mark.parametrize("text", ["", "x" * 400, "\x00", "%", "9" * 40, str(uuid4()), "a:b:c", "²"])
