@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlencode
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -106,7 +105,6 @@ def _replay(request: PageRequest, chosen: Chosen) -> HttpResponse:
         operation = replay_dead_letters(actor, chosen.id, chosen.reason)
     except Refused as refused:
         return _confirm(request, chosen, str(refused), status=409 if chosen.reason else 422)
-    messages.info(request, f"Operation {operation.pk} is under way.")
     to = redirect("operation", pk=operation.pk)
     return HttpResponseClientRedirect(to.url) if request.htmx else to
 
