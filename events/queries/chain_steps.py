@@ -229,6 +229,8 @@ def _group(node: Node) -> str:
 
 
 def _style(node: Node) -> Style:
+    if node.kind == "event" and (node.made is None or node.made.handled_at is None):
+        return "waiting"  # nobody's handling is known to have said it: only its way to the bus
     if node.kind in ("event", "fold"):
         return "done"
     if node.failing:

@@ -103,6 +103,21 @@ def test_an_event_that_is_stored_but_not_on_the_bus_waits_for_it(bus: Bus) -> No
     assert {o.because for o in found.steps[0].reads} == {"it is stored, and not on the bus yet"}
 
 
+def test_the_way_of_a_root_to_the_bus_is_drawn_as_waiting_and_what_a_group_said_as_handled(
+    bus: Bus,
+) -> None:
+    event = trade()
+    bus.publish(event)
+    bus.drain()
+    found = shown(event)
+
+    root, said = found.steps[0].bar, step(found, "RevenueRecorded").bar
+
+    assert root is not None
+    assert said is not None
+    assert (root.style, said.style) == ("waiting", "done")
+
+
 def test_without_the_bus_what_is_not_handled_is_unknown_and_the_reason_is_said(bus: Bus) -> None:
     event = trade()
     bus.publish(event)
