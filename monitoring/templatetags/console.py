@@ -2,7 +2,7 @@
 
 figures   number rate duration microseconds size counted spelled
 times     ago clock
-marks     chip status domain_of short_type
+marks     chip status group_name domain_of short_type
 ids       dom_id
 drawings  spark
 payloads  pretty one_line as_json
@@ -17,10 +17,12 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from events.queries import groups
 from monitoring import formats
 from monitoring.charts import HEIGHT, WIDTH, Point, sparkline
 
@@ -86,6 +88,15 @@ def status(kind: str, text: str) -> SafeString:
     if kind not in STATUSES:
         raise template.TemplateSyntaxError(f"status {kind!r} is none of {', '.join(STATUSES)}")
     return format_html('<span class="status {}">{}</span>', kind, text)
+
+
+@register.simple_tag
+def group_name(name: str) -> SafeString:
+    """The name of a group, which leads to its page while somebody declares it."""
+    code = format_html("<code>{}</code>", name)
+    if name not in groups.names():
+        return code
+    return format_html('<a href="{}">{}</a>', reverse("group", args=[name]), code)
 
 
 @register.filter

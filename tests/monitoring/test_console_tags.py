@@ -37,6 +37,14 @@ def test_a_status_is_one_of_those_that_have_a_shape() -> None:
         render('{% status "purple" "odd" %}')
 
 
+def test_only_a_declared_group_has_a_link() -> None:
+    shown = render('{% group_name "revenue_trackers" %}')
+
+    assert shown == '<a href="/groups/revenue_trackers/"><code>revenue_trackers</code></a>'
+    assert render('{% group_name "long_gone" %}') == "<code>long_gone</code>"
+    assert HOSTILE not in render("{% group_name name %}", name=HOSTILE)
+
+
 def test_ids_are_made_of_harmless_characters() -> None:
     assert render('{% dom_id "group" name %}', name="a b\"c'd") == "group-a_b_c_d"
 
