@@ -95,6 +95,18 @@ def test_a_page_works_without_scripts(open_page: Opened, address: str) -> None:
     assert page.locator("[data-live-state]").is_hidden()
 
 
+@pytest.mark.parametrize("width", [761, 900, 1100, 1101])
+def test_the_search_keeps_its_room_in_a_narrow_window(open_page: Opened, width: int) -> None:
+    page = open_page("/", viewport={"width": width, "height": 700})
+    expect(page.locator("[data-live-word]")).to_have_text("live")
+
+    page.locator("[data-live-toggle]").first.click()
+    expect(page.locator("[data-live-word]")).to_contain_text("paused since")
+
+    assert page.evaluate("document.querySelector('.search').offsetWidth") >= 200
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_nothing_is_cut_off_on_a_telephone(open_page: Opened, address: str) -> None:
     page = open_page(address, viewport={"width": 390, "height": 844})
