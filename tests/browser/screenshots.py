@@ -114,7 +114,9 @@ def sign_in(page: Page, password: str) -> None:
 
 def choose_an_event(page: Page) -> None:
     """Let a screenful of rows come in, then open one of them beside the others."""
-    page.wait_for_selector("[data-count=shown]:text-matches('^[2-9][0-9]')", timeout=60_000)
+    page.wait_for_selector(
+        "[data-count=shown]:text-matches('^([2-9][0-9]|[1-9][0-9]{2,})')", timeout=60_000
+    )
     page.click("button:text-is('Pause')")
     page.locator("#tail-rows a", has_text="RevenueRecorded").first.click()
     page.wait_for_selector("#side .steps")
