@@ -107,6 +107,21 @@ def test_only_the_guilty_event_of_a_batch_suffers(bus: Bus, group_of: GroupOf) -
     assert HandledEvent.objects.filter(group__name="testers").count() == 5
 
 
+def test_what_a_batch_said_before_it_was_undone_is_not_said_twice(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    def says(event: Event, context: Context) -> None:
+        context.caused("Gamification.XPGained", XP)
+        if event.data["user_id"] == 13:
+            raise Reject("unlucky")
+
+    bus.publish(*(trade(user_id=user_id) for user_id in range(11, 15)))
+    bus.drain([group_of(says)])
+
+    said = [event.causation_id for event in bus.events("Gamification.XPGained")]
+    assert len(said) == len(set(said)) == 3
+
+
 def test_all_handlers_of_a_group_commit_together(bus: Bus, group_of: GroupOf) -> None:
     def says(event: Event, context: Context) -> None:
         context.caused("Gamification.XPGained", XP)
@@ -219,6 +234,20 @@ def test_an_external_handler_runs_outside_any_transaction(bus: Bus, group_of: Gr
     bus.drain([group_of(calls_out, external=True)])
 
     assert inside == [False, False]
+
+
+def test_the_outside_is_not_called_for_what_was_done_before(bus: Bus, group_of: GroupOf) -> None:
+    calls: list[UUID] = []
+    group, event = group_of(seen_by(calls), external=True), trade()
+    bus.publish(event)
+    bus.drain([group])
+    bus.memory._seen.clear()
+    stream = event.get_stream_name()
+    bus.transport.streams.append([Append(stream, event.event_id, event.to_json())])
+
+    bus.drain([group])
+
+    assert calls == [event.event_id]
 
 
 @pytest.mark.parametrize(
