@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
@@ -177,6 +178,8 @@ def handles(
             start=start,
             policy=RetryPolicy(max_retries=max_retries, base_s=retry_delay_s),
         )
+        if iscoroutinefunction(function):
+            raise ConfigurationError(f"{handler.name}: a handler is a plain function, not async")
         if batch and external:
             raise ConfigurationError(f"{handler.name}: an external handler takes one event a time")
         _handlers[handler.name] = handler

@@ -106,7 +106,7 @@ def after_commit(rows: Sequence[StoredEvent]) -> None:
     if not rows or not _gate.open():
         return
     try:
-        relay(rows)
+        relay(rows, together=True)
     except BusUnavailable as error:
         _gate.close()
         logger.warning("%d events wait in SQL: %s", len(rows), error)
@@ -114,11 +114,11 @@ def after_commit(rows: Sequence[StoredEvent]) -> None:
         logger.warning("%d events are relayed once more, SQL took no mark: %s", len(rows), error)
 
 
-def relay(rows: Sequence[StoredEvent]) -> None:
+def relay(rows: Sequence[StoredEvent], *, together: bool = False) -> None:
     """Append rows to their streams and mark them; a row appended twice stands there once.
 
-    One append call per stream, one UPDATE now or at the next flush of `marks`. Raises
-    BusUnavailable and marks nothing.
+    One append call per stream. Marks at once, or with `together` when `marks` is flushed: the job
+    must not, it would find the same rows again. Raises BusUnavailable and marks nothing.
     """
     transport.current().streams.append(
         [
@@ -126,7 +126,11 @@ def relay(rows: Sequence[StoredEvent]) -> None:
             for row in rows
         ]
     )
-    marks.add([row.event_id for row in rows])
+    event_ids = [row.event_id for row in rows]
+    if together:
+        marks.add(event_ids)
+    else:
+        _mark([(event_id, now()) for event_id in event_ids])
 
 
 @every(0.2, name="relay")

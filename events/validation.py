@@ -56,6 +56,11 @@ def validated(raw: Mapping[str, Any]) -> Event:
     entity_id = given.entity_id or str(getattr(payload, entry.entity_field))
     problems = [*_domain_problems(given, entry), *_entity_problems(entry, entity_id)]
     problems += _metadata_problems(given.metadata)
+    occurred_at = given.occurred_at or now()
+    try:
+        occurred_at = occurred_at.astimezone(UTC)
+    except OverflowError:
+        problems.append(Problem("occurred_at", "lies outside the years 1 to 9999 in UTC"))
     if problems:
         raise InvalidEvent(entry.name, tuple(problems))
     event_id = given.event_id or new_event_id()
@@ -63,7 +68,7 @@ def validated(raw: Mapping[str, Any]) -> Event:
         event_id=event_id,
         event_type=entry.name,
         event_version=entry.version,
-        occurred_at=(given.occurred_at or now()).astimezone(UTC),
+        occurred_at=occurred_at,
         correlation_id=given.correlation_id or event_id,
         causation_id=given.causation_id,
         producer=given.producer or f"{entry.domain}@{bus_settings().version}",

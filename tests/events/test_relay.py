@@ -136,3 +136,14 @@ def test_publishing_succeeds_when_sql_takes_no_mark_after_the_commit(
     StoredEvent.objects.update(stored_at=event.occurred_at - timedelta(minutes=1))
     relay.relay_waiting()
     assert (waiting(), len(on_the_bus(bus))) == (0, 1)
+
+
+def test_the_job_marks_what_it_relays_before_it_looks_again(bus: Bus) -> None:
+    wait_in_sql(bus, trade())
+    relay.marks.together(True)
+    try:
+        relay.relay_waiting()
+    finally:
+        relay.marks.together(False)
+
+    assert waiting() == 0

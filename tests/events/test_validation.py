@@ -63,6 +63,7 @@ def test_money_as_a_float_is_refused_with_the_way_to_write_it() -> None:
         ({"event_id": "not-a-uuid"}, "event_id"),
         ({"occurred_at": "2026-01-01T00:00:00"}, "occurred_at"),
         ({"occurred_at": "yesterday"}, "occurred_at"),
+        ({"occurred_at": "9999-12-31T23:59:59-05:00"}, "occurred_at"),
         ({"correlation_id": 7}, "correlation_id"),
         ({"domain": "nft"}, "domain"),
         ({"producer": "two\nlines"}, "producer"),

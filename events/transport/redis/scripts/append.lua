@@ -6,8 +6,10 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local entries = {}
 for i = 3, #ARGV, 2 do
-  if redis.call('ZADD', KEYS[2], 'NX', now, ARGV[i]) == 1 then
+  if not redis.call('ZSCORE', KEYS[2], ARGV[i]) then
+    -- The entry first: an id noted for an entry that was refused would be lost for good.
     entries[#entries + 1] = redis.call('XADD', KEYS[1], '*', 'id', ARGV[i], 'e', ARGV[i + 1])
+    redis.call('ZADD', KEYS[2], now, ARGV[i])
   else
     entries[#entries + 1] = ''
   end
