@@ -23,6 +23,14 @@ BLOCK_MARGIN_S = 10.0
 RAW_COMMANDS = ("XREADGROUP", "XREAD", "XRANGE", "XINFO STREAM", "XINFO GROUPS", "XPENDING")
 """Commands whose replies we read as the server sends them."""
 
+REFUSALS = (
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MasterDownError,
+)
+"""Replies by which a server refuses to write for now; the client strips their code words."""
+
 Call = tuple[str, Sequence[str], Sequence[Any]]
 """A script's name, its keys and its arguments."""
 
@@ -63,7 +71,7 @@ def translated(error: Exception) -> Exception:
     text = str(error)
     if text.startswith(("NOGROUP", "UNBLOCKED")):
         return GroupMissing(text)
-    if text.startswith(("OOM", "READONLY", "LOADING", "MISCONF", "CLUSTERDOWN", "MASTERDOWN")):
+    if isinstance(error, REFUSALS) or text.startswith(("MISCONF", "NOREPLICAS")):
         return BusUnavailable(f"the bus server refuses: {text}")
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
         return BusUnavailable(f"the bus server does not answer: {_plain(error)}")
