@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import DatabaseError, connections
+from django.db import Error as SqlError
 
 from events import relay, transport
 from events.conf import BusSettings, bus_settings
@@ -266,6 +267,7 @@ class Worker:
             threading.Thread(target=runner.run, name=runner.group.name) for runner in self._runners
         ]
         relay.marks.together(True)
+        threads.append(threading.Thread(target=self._mark_relayed, name="marks"))
         for thread in threads:
             thread.start()
         while not self._stop.wait(0.1):
@@ -292,8 +294,10 @@ class Worker:
                 return total
 
     def _keep(self) -> None:
-        """Renew leases, wake retries, beat; a bus that is down is tried again next time."""
-        self._flush_marks()
+        """Renew leases, wake retries, beat; a bus that is down is tried again next time.
+
+        Nothing here waits for SQL: a lease must not end because a table is locked.
+        """
         try:
             self._retries.promote_due()
             if self._renewal_due():
@@ -307,10 +311,15 @@ class Worker:
             logger.exception("worker %s: keeping leases failed; it is tried again", self.name)
             self._stop.wait(0.5)
 
+    def _mark_relayed(self) -> None:
+        while not self._stop.wait(0.1):
+            self._flush_marks()
+        connections.close_all()
+
     def _flush_marks(self) -> None:
         try:
             relay.marks.flush()
-        except DatabaseError as error:
+        except SqlError as error:
             logger.warning("worker %s: marks wait: %s", self.name, error)
 
     def _renewal_due(self) -> bool:
