@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -10,11 +11,17 @@ from events.conf import bus_settings
 from events.transport.base import Transport
 
 _override: list[Transport] = []
+_opening = threading.Lock()
 
 
 def current() -> Transport:
     """The transport the settings name; opened once per process, connects when first used."""
-    return _override[-1] if _override else _opened()
+    if _override:
+        return _override[-1]
+    # `cache` would let threads that come first together open one each; the client library closes
+    # the connections of those that are not kept.
+    with _opening:
+        return _opened()
 
 
 @contextmanager

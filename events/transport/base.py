@@ -103,6 +103,22 @@ class Redelivery:
 Start = Literal["beginning", "now"]
 
 
+class Reader(Protocol):
+    """One group's reads on a connection of its own, so that one thread can await many of them."""
+
+    def ask(self, count: int) -> None:
+        """Begin to wait for entries, at most `count` per stream; nothing while it waits already."""
+
+    def take(self) -> list[Delivery]:
+        """What has arrived, retries included; empty when the wait was in vain or still goes on.
+
+        Never waits. Raises GroupMissing when stream or group is gone; `ask` anew after any answer.
+        """
+
+    def close(self) -> list[Delivery]:
+        """Stop waiting, at once; gives entries that were on their way, to be handed back."""
+
+
 class Streams(Protocol):
     """The entries of the bus and who reads them."""
 
@@ -121,8 +137,21 @@ class Streams(Protocol):
         gone.
         """
 
+    def reader(self, group: str, consumer: str, streams: Sequence[str]) -> Reader:
+        """A reader of the group's streams and retry streams; connects when it first asks."""
+
+    def wait(self, readers: Sequence[Reader], timeout_s: float) -> list[Reader]:
+        """Those of our readers that have something to take, waiting for the first up to the time.
+
+        A reader that has waited longer than any answer takes is among them: `take` says what is
+        wrong.
+        """
+
     def settle(self, group: str, settlements: Sequence[Settlement]) -> list[bool]:
         """Acknowledge, and schedule what is to be retried; False: another had settled it."""
+
+    def settle_all(self, work: Mapping[str, Sequence[Settlement]]) -> dict[str, list[bool]]:
+        """`settle` for several groups in one round trip."""
 
     def promote(self, stream: str, group: str, now: float, limit: int = 100) -> int:
         """Move retries that are due to the group's retry stream; returns how many."""

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from events.transport.base import (
     Appended,
     Delivery,
     GroupMissing,
+    Reader,
     Redelivery,
     RetryInfo,
     RetryLater,
@@ -167,16 +169,32 @@ class MemoryBus:
         until = time.monotonic() + block_ms / 1_000
         with self.changed:
             while True:
-                found = self._read_now(group, consumer, streams, count)
+                found = self.read_now(group, consumer, streams, count)
+                left = until - time.monotonic()
+                if found or left <= 0:
+                    return found
+                self.changed.wait(left)
+
+    def reader(self, group: str, consumer: str, streams: Sequence[str]) -> MemoryReader:
+        return MemoryReader(self, group, consumer, streams)
+
+    def wait(self, readers: Sequence[Reader], timeout_s: float) -> list[Reader]:
+        """The twin of `read` for many groups: looks again whenever something changes."""
+        until = time.monotonic() + timeout_s
+        ours = [one for one in readers if isinstance(one, MemoryReader)]
+        with self.changed:
+            while True:
+                found: list[Reader] = [one for one in ours if one.arrived()]
                 left = until - time.monotonic()
                 if found or left <= 0:
                     return found
                 self.changed.wait(left)
 
     @_locked
-    def _read_now(
+    def read_now(
         self, group: str, consumer: str, streams: Sequence[str], count: int
     ) -> list[Delivery]:
+        """What XREADGROUP without BLOCK gives."""
         sources = [self._member(name, group, retry) for retry in (False, True) for name in streams]
         found: list[Delivery] = []
         for stream, member in sources:
@@ -195,6 +213,9 @@ class MemoryBus:
 
     def _of(self, group: str, delivery: Delivery) -> tuple[_Stream, _Group, EntryId]:
         return *self._member(delivery.stream, group, delivery.retry), _parsed(delivery.entry_id)
+
+    def settle_all(self, work: Mapping[str, Sequence[Settlement]]) -> dict[str, list[bool]]:
+        return {group: self.settle(group, settlements) for group, settlements in work.items()}
 
     @_locked
     def settle(self, group: str, settlements: Sequence[Settlement]) -> list[bool]:
@@ -432,6 +453,43 @@ class MemoryBus:
     def last_ids(self, names: Sequence[str]) -> dict[str, str]:
         streams = {name: self._streams.get(name, _Stream()) for name in names}
         return {n: _spelled(max(s.entries, default=ZERO)) for n, s in streams.items()}
+
+
+class MemoryReader:
+    """A group's reads that wait without a thread; what it has found it keeps until `take`."""
+
+    def __init__(self, bus: MemoryBus, group: str, consumer: str, streams: Sequence[str]) -> None:
+        self._bus = bus
+        self._read = partial(bus.read_now, group, consumer, streams)
+        self._count = 0
+        self._found: list[Delivery] = []
+        self._error: Exception | None = None
+
+    def ask(self, count: int) -> None:
+        self._count = count
+
+    def arrived(self) -> bool:
+        """Whether there is something to take; reads it, as a server does for one who waits."""
+        if self._count and not self._found and self._error is None:
+            try:
+                self._found = self._read(self._count)
+            except (BusUnavailable, GroupMissing) as error:
+                self._error = error
+        return bool(self._found) or self._error is not None
+
+    def take(self) -> list[Delivery]:
+        with self._bus.changed:
+            if not self.arrived():
+                return []
+            found, error = self._found, self._error
+            self._found, self._error, self._count = [], None, 0
+            if error is not None:
+                raise error
+            return found
+
+    def close(self) -> list[Delivery]:
+        found, self._found, self._count = self._found, [], 0
+        return found
 
 
 def open_transport(settings: BusSettings) -> Transport:

@@ -19,6 +19,7 @@ from events.transport.base import (
     Appended,
     Delivery,
     Failure,
+    Reader,
     Redelivery,
     RetryLater,
     Settlement,
@@ -33,6 +34,7 @@ from events.transport.redis.connection import (
     reaching,
     translated,
 )
+from events.transport.redis.reader import RedisReader, awaited
 
 
 class PackedRetry(msgspec.Struct, frozen=True, array_like=True):
@@ -107,16 +109,24 @@ class RedisStreams:
                 "XREADGROUP", "GROUP", group, consumer, "COUNT", count, *block(block_ms),
                 "STREAMS", *names, *([">"] * len(names)),
             )  # fmt: skip
-        return [
-            _delivery(sources.get(name, name), name in sources, entry_id, fields)
-            for name, entries in _named(reply)
-            for entry_id, fields in entries
-        ]
+        return deliveries(reply, sources)
+
+    def reader(self, group: str, consumer: str, streams: Sequence[str]) -> RedisReader:
+        return RedisReader(
+            self._commands, self._readers, group, consumer, streams, self._settings.block_ms
+        )
+
+    def wait(self, readers: Sequence[Reader], timeout_s: float) -> list[Reader]:
+        return awaited(readers, timeout_s)
 
     def settle(self, group: str, settlements: Sequence[Settlement]) -> list[bool]:
-        by_stream: dict[str, list[Settlement]] = defaultdict(list)
-        for settlement in settlements:
-            by_stream[settlement.delivery.stream].append(settlement)
+        return self.settle_all({group: settlements})[group]
+
+    def settle_all(self, work: Mapping[str, Sequence[Settlement]]) -> dict[str, list[bool]]:
+        pairs = [(group, item) for group, settlements in work.items() for item in settlements]
+        by_place: dict[tuple[str, str], list[Settlement]] = defaultdict(list)
+        for group, settlement in pairs:
+            by_place[group, settlement.delivery.stream].append(settlement)
         calls: list[Call] = [
             (
                 "settle",
@@ -128,15 +138,18 @@ class RedisStreams:
                 ],
                 [group, *(value for member in members for value in _settlement_args(member))],
             )
-            for stream, members in by_stream.items()
+            for (group, stream), members in by_place.items()
         ]
         replies = self._scripts.call_all(calls) if calls else []
         settled = {
             id(member): bool(ours)
-            for members, reply in zip(by_stream.values(), replies, strict=True)
+            for members, reply in zip(by_place.values(), replies, strict=True)
             for member, ours in zip(members, reply, strict=True)
         }
-        return [settled[id(settlement)] for settlement in settlements]
+        return {
+            group: [settled[id(settlement)] for settlement in settlements]
+            for group, settlements in work.items()
+        }
 
     def promote(self, stream: str, group: str, now: float, limit: int = 100) -> int:
         names = [
@@ -202,6 +215,15 @@ class RedisStreams:
 
     def trim(self, stream: str, before_ms: int) -> int:
         return int(self._scripts.call("trim", [stream], [before_ms]))
+
+
+def deliveries(reply: Any, sources: Mapping[str, str]) -> list[Delivery]:
+    """What XREADGROUP answered; `sources` gives the stream to which each retry stream belongs."""
+    return [
+        _delivery(sources.get(name, name), name in sources, entry_id, fields)
+        for name, entries in _named(reply)
+        for entry_id, fields in entries
+    ]
 
 
 def _by_stream(batch: Sequence[Append], most: int) -> Iterable[tuple[str, list[Append]]]:
