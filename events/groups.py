@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from asgiref.sync import async_to_sync
 from django.apps import apps
 
 from events.envelope import Event, domain_of
@@ -22,9 +24,11 @@ EVERYTHING = "*"
 ANALYTICS = "analytics"
 """The domain whose groups only count and record (kind A)."""
 
+MOST_LINGER_MS = 60_000
+
 HandlerFunction = Callable[[Event, "Context"], None]
 BatchFunction = Callable[[Sequence[Event], Sequence["Context"]], None]
-Function = TypeVar("Function", bound=Callable[..., None])
+Function = TypeVar("Function", bound=Callable[..., Any])
 Constraint = Mapping[str, Collection[str]]
 
 
@@ -61,6 +65,14 @@ class Handler:
     """It calls the outside world: run before any transaction, at least once."""
     repeatable: bool = False
     """An operator may run it again on purpose."""
+    idempotent: bool = False
+    """Its effect is a set: a second delivery changes nothing, so it needs no inbox row."""
+    timeout_s: float | None = None
+    """How long it may run; None leaves that to the settings."""
+    linger_ms: int = 0
+    """Shortest time between two batches: under load they gather, a lone event does not wait."""
+    depends_on: str = ""
+    """What it calls outside; where that fails again and again its group waits (see `breaker`)."""
     start: Start = "beginning"
     policy: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -68,6 +80,19 @@ class Handler:
     def name(self) -> str:
         """``events.domains.trading.handlers.record_trade``."""
         return f"{self.function.__module__}.{self.function.__qualname__}"
+
+    def call(self, *given: Any) -> None:
+        """Run it in this thread. An ``async def`` runs to its end here, in the thread that holds
+        the transaction: on a shared loop it would work outside it."""
+        if self.is_async:
+            async_to_sync(cast("Callable[..., Awaitable[None]]", self.function))(*given)
+        else:
+            self.function(*given)
+
+    @cached_property
+    def is_async(self) -> bool:
+        """Whether it is an ``async def``."""
+        return iscoroutinefunction(self.function)
 
     def wants(self, event: Event) -> bool:
         """Whether this handler takes the event: its type is read and its fields pass."""
@@ -89,6 +114,23 @@ class Group:
     name: str
     domain: str
     handlers: tuple[Handler, ...]
+
+    @property
+    def linger_ms(self) -> int:
+        """Shortest time between two batches; 0 where some handler takes single events."""
+        if not all(handler.batch for handler in self.handlers):
+            return 0
+        return min((handler.linger_ms for handler in self.handlers), default=0)
+
+    @property
+    def idempotent(self) -> bool:
+        """All its effects are sets: it keeps no inbox rows."""
+        return all(handler.idempotent for handler in self.handlers)
+
+    @property
+    def external(self) -> bool:
+        """Some handler calls the outside world."""
+        return any(handler.external for handler in self.handlers)
 
     @property
     def types(self) -> tuple[EventType, ...]:
@@ -148,17 +190,24 @@ def handles(
     batch: bool = False,
     external: bool = False,
     repeatable: bool = False,
+    idempotent: bool = False,
+    timeout_s: float | None = None,
+    linger_ms: int = 0,
+    depends_on: str = "",
     start: Start = "beginning",
     max_retries: int = 3,
     retry_delay_s: float = 5.0,
 ) -> Callable[[Function], Function]:
     """Make a function a handler of `event_types` (names; ``"*"`` is everything) in `group`.
 
-    The function takes ``(event, context)``, with ``batch=True`` the two as sequences. It returns,
-    raises Retry or Reject; anything else it raises is retried `max_retries` times (`retry_delay_s`
-    doubled each time, with jitter) and then set aside. All handlers of a group for one event
-    commit together. `only` and `unless` narrow by payload fields; what no handler wants counts as
-    handled and ignored. `says` and `always_says` are what it tells the rest of the house it says.
+    The function, ``def`` or ``async def``, takes ``(event, context)``, with ``batch=True`` the two
+    as sequences. It returns, raises Retry or Reject; anything else it raises is retried
+    `max_retries` times (`retry_delay_s` doubled each time, with jitter) and then set aside. All
+    handlers of a group for one event commit together. `only` and `unless` narrow by payload fields;
+    what no handler wants counts as handled and ignored. `says` and `always_says` are what it tells
+    the rest of the house it says. After `timeout_s` it is stopped, which counts as a failure.
+    `linger_ms` lets a batch handler's events gather under load. Raises ConfigurationError for a
+    declaration that contradicts itself.
     """
 
     def declare(function: Function) -> Function:
@@ -175,13 +224,14 @@ def handles(
             batch=batch,
             external=external,
             repeatable=repeatable,
+            idempotent=idempotent,
+            timeout_s=timeout_s,
+            linger_ms=linger_ms,
+            depends_on=depends_on,
             start=start,
             policy=RetryPolicy(max_retries=max_retries, base_s=retry_delay_s),
         )
-        if iscoroutinefunction(function):
-            raise ConfigurationError(f"{handler.name}: a handler is a plain function, not async")
-        if batch and external:
-            raise ConfigurationError(f"{handler.name}: an external handler takes one event a time")
+        _check_declaration(handler)
         _handlers[handler.name] = handler
         return function
 
@@ -243,6 +293,24 @@ def _said(says: Sequence[str | Says], always_says: Sequence[str]) -> tuple[Says,
     declared = tuple(s if isinstance(s, Says) else Says(s) for s in says)
     named = {says.event_type for says in declared}
     return (*declared, *(Says(name) for name in always_says if name not in named))
+
+
+def _check_declaration(handler: Handler) -> None:
+    """Refuse what cannot be meant, at import."""
+    wrong = {
+        "an external handler takes one event at a time, not a batch": handler.batch
+        and handler.external,
+        "linger_ms is for batch handlers": handler.linger_ms and not handler.batch,
+        "linger_ms is from 0 to 60 000": not 0 <= handler.linger_ms <= MOST_LINGER_MS,
+        "timeout_s must be more than 0": handler.timeout_s is not None and handler.timeout_s <= 0,
+        "what an idempotent handler said would be said again with a second delivery; "
+        "leave out `says` or `idempotent`": handler.idempotent and handler.says,
+        "an external handler needs its inbox row, it cannot be idempotent": handler.idempotent
+        and handler.external,
+    }
+    for sentence, holds in wrong.items():
+        if holds:
+            raise ConfigurationError(f"{handler.name}: {sentence}")
 
 
 def _check(handler: Handler) -> None:

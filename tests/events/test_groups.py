@@ -163,7 +163,7 @@ def test_an_alias_is_refused_with_the_name_to_write(nothing_declared: None) -> N
 
 
 def test_an_external_handler_of_batches_is_refused(nothing_declared: None) -> None:
-    with pytest.raises(ConfigurationError, match="one event a time"):
+    with pytest.raises(ConfigurationError, match="one event at a time"):
         handles(TRADE, group="testers", batch=True, external=True)(nothing)
 
     assert groups() == ()
@@ -215,3 +215,32 @@ def test_a_group_new_to_an_old_stream_begins_where_it_declares(
 
 def on_the_stream(bus: Bus) -> Any:
     return bus.transport.inspector.streams([STREAM])[STREAM].groups
+
+
+@pytest.mark.parametrize(
+    ("declared", "sentence"),
+    [
+        ({"linger_ms": 5}, "linger_ms is for batch handlers"),
+        ({"linger_ms": -1, "batch": True}, "linger_ms is from 0"),
+        ({"timeout_s": 0.0}, "timeout_s must be more than 0"),
+        ({"idempotent": True, "says": [XP]}, "said again"),
+        ({"idempotent": True, "external": True}, "cannot be idempotent"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused(
+    nothing_declared: None, declared: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        handles(TRADE, group="testers", **declared)(nothing)
+
+    assert groups() == ()
+
+
+def test_a_group_lingers_only_where_all_its_handlers_take_batches(nothing_declared: None) -> None:
+    def other(event: Event, context: object) -> None: ...
+
+    handles(TRADE, group="testers", batch=True, linger_ms=40)(nothing)
+    assert group("testers").linger_ms == 40
+
+    handles(TRADE, group="testers")(other)
+    assert group("testers").linger_ms == 0

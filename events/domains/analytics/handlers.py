@@ -16,11 +16,14 @@ AMOUNT_FIELDS = ("value", "amount", "reward")
 AMOUNT_FIELD_OF = {"NFT.MarketplaceSale": "price"}
 """Types where it is another field; elsewhere a price is that of one unit, not an amount."""
 
+LINGER_MS = 200
+"""Nobody waits for these two groups, and they read everything: under load they do so in batches."""
+
 KEEP_METRICS = timedelta(days=30)
 """How long minutes are kept: as long as the events they count."""
 
 
-@handles("*", group="metrics_collectors", batch=True)
+@handles("*", group="metrics_collectors", batch=True, linger_ms=LINGER_MS)
 def count_events(events: Sequence[Event], contexts: Sequence[Context]) -> None:
     """Count events and add up their amounts, by type and by the minute they occurred in."""
     counted = [_measured(event, context) for event, context in zip(events, contexts, strict=True)]
@@ -47,7 +50,7 @@ def forget_old_metrics() -> None:
     forget(MinuteMetric.objects.filter(minute__lt=datetime.now(UTC) - KEEP_METRICS))
 
 
-@handles("*", group="audit_trail_recorders", batch=True)
+@handles("*", group="audit_trail_recorders", batch=True, linger_ms=LINGER_MS)
 def record_events(events: Sequence[Event], contexts: Sequence[Context]) -> None:
     """Store the events that came straight to the bus; the others were stored when published."""
     remember(events)
