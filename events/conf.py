@@ -28,6 +28,12 @@ class BusSettings:
     """Most entries a group takes in one read."""
     batch_budget_ms: float = 20.0
     """Longest transaction on SQLite, whose one write lock all groups share."""
+    unit_size: int = 200
+    """Most events in one transaction of a group."""
+    handler_timeout_s: float = 30.0
+    """How long a handler may run, unless it declares its own time."""
+    threads: int = 0
+    """Lanes of a worker process; 0 lets the database decide: 1 on SQLite, 4 on PostgreSQL."""
     append_batch: int = 200
     """Most events in one append call."""
     seen_window_s: int = 600

@@ -1,4 +1,4 @@
-"""One batch through the pipeline: decode, already done?, run, decide, record.
+"""One group's events through the pipeline: decode, already done?, run, decide, record.
 
 What comes out are settlements; acknowledging them is the worker's last step.
 """
@@ -8,43 +8,27 @@ from __future__ import annotations
 import logging
 import time
 from asyncio import CancelledError
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, IntegrityError, connection
+from django.db import DatabaseError, connection
 
-from events import relay
+from events.aftermath import Aftermath
 from events.conf import BusSettings
-from events.dead_letters import Burial, bury, resolve
+from events.dead_letters import resolve
 from events.envelope import Event, now
 from events.errors import InvalidEvent, Reject
-from events.failures import (
-    Bury,
-    Wait,
-    decide,
-    describe,
-    fingerprint,
-    innermost_frame,
-    traceback_text,
-)
+from events.failures import describe
 from events.faults import Faults
 from events.groups import Group, Handler
-from events.models import ConsumerGroup, HandledEvent
-from events.registry import Payload
-from events.retry import RetryPolicy
+from events.limits import TimeLimit
+from events.models import ConsumerGroup, HandledEvent, StoredEvent
 from events.rows import insert, settled
-from events.store import (
-    after_commit,
-    refresh_connections,
-    store_new,
-    worth_repeating,
-    writing,
-)
-from events.transport.base import Delivery, Failure, Handled, RetryLater, Settlement
+from events.store import store_new, worth_repeating
+from events.transport.base import Delivery, Handled, Settlement
 from events.validation import canonical, payload_of
 
 MAX_DURATION_US = 2_147_483_647
@@ -52,8 +36,15 @@ MAX_DURATION_US = 2_147_483_647
 HANDLER_ERRORS = (Exception, SystemExit, CancelledError)
 """What a handler may fail with: one that calls sys.exit() must not end the group's thread."""
 
+FIRST_UNIT = 10
+"""Events in a group's first transaction on SQLite; how long they took tells how many fit."""
 
-@dataclass
+MOST_REPEATS = 10
+"""So often an event is run again because SQL was locked or away, before that counts as an attempt:
+what never ends in any other way must not be repeated for ever."""
+
+
+@dataclass(slots=True)
 class Context:
     """What a handler is given beside the event."""
 
@@ -62,12 +53,17 @@ class Context:
     """The payload as an instance of its registered model."""
     attempt: int
     """1 is the first."""
-    deadline_at: datetime
-    """When the lease of the entry ends unless it is renewed."""
+    ends_at: float
+    """Unix time at which the handler is stopped."""
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
     producer: str
     max_depth: int
     said: list[Event] = field(default_factory=list)
+
+    @property
+    def deadline_at(self) -> datetime:
+        """When the handler is stopped and its attempt counts as failed."""
+        return datetime.fromtimestamp(self.ends_at, UTC)
 
     def caused(
         self, event_type: str, data: dict[str, Any], *, entity_id: str | None = None
@@ -86,7 +82,7 @@ class Context:
         return event
 
 
-@dataclass
+@dataclass(slots=True)
 class Task:
     """An event on its way through the pipeline."""
 
@@ -95,23 +91,34 @@ class Task:
     context: Context
     handlers: tuple[Handler, ...]
     took_us: int = 0
-
-    @property
-    def external(self) -> bool:
-        return any(handler.external for handler in self.handlers)
+    repeats: int = 0
+    """How often SQL was in the way."""
 
     @property
     def event_id(self) -> UUID:
         return self.event.event_id
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one transaction has done for a group."""
+
+    tasks: Sequence[Task]
+    said: Sequence[StoredEvent]
+    """Rows of the events that follow, to be relayed once committed."""
+
+    @property
+    def settlements(self) -> list[Settlement]:
+        return [Handled(task.delivery) for task in self.tasks]
+
+
 class UnitFailed(Exception):
-    """A handler raised, or what it wrote was refused: the transaction is rolled back."""
+    """A handler raised, or what it wrote was refused: the transaction must be rolled back."""
 
     def __init__(self, handler: Handler | None, error: BaseException) -> None:
         super().__init__(*describe(error))
         self.handler = handler
-        """None when it was the commit that failed."""
+        """None when it was the database that refused."""
         self.error = error
 
 
@@ -120,160 +127,203 @@ class Contention(Exception):
 
 
 class Execution:
-    """Runs one group's events in one thread."""
+    """Runs one group's events, in the thread and the transaction of the caller."""
 
-    def __init__(self, group: Group, worker: str, settings: BusSettings) -> None:
+    def __init__(self, group: Group, worker: str, settings: BusSettings, limit: TimeLimit) -> None:
         self.group = group
-        self.worker = worker
+        self.aftermath = Aftermath(group, worker)
         self._settings = settings
+        self._limit = limit
         self._faults = Faults.parse(settings.faults)
         self._producer = f"{group.name}@{settings.version}"
         self._logger = logging.getLogger(f"events.group.{group.name}")
+        self._batch_handlers = [handler for handler in group.handlers if handler.batch]
+        self._plain = any(not handler.batch for handler in group.handlers)
+        self._handlers_of: dict[str, tuple[Handler, ...]] = {}
         self._group_id: int | None = None
-        self.dead = 0
-        """Dead letters written since the start."""
+        self._each_s = 0.0
+        self.external = group.external
+        """Some handler calls outside: its events run one at a time, outside calls first."""
+        self.idempotent = group.idempotent
+        """Its effects are sets: it keeps no inbox rows."""
 
-    def run(self, deliveries: Sequence[Delivery]) -> Iterator[list[Settlement]]:
-        """Handle deliveries, a transaction at a time; yields what to settle after each.
+    def decoded(self, deliveries: Sequence[Delivery]) -> tuple[list[Task], list[Settlement]]:
+        """Deliveries as tasks; those that cannot become one are set aside and to be settled.
 
-        Raises Contention when SQL is away: what was not yielded yet is to be run again.
+        Raises Contention when SQL is away.
         """
-        refresh_connections()
-        try:
-            tasks: list[Task] = []
-            for delivery in deliveries:
-                found = self._decoded(delivery)
-                if isinstance(found, Task):
-                    tasks.append(found)
-                else:
-                    yield [found]
-            while tasks:
-                settled, count = self._unit(tasks)
-                tasks = tasks[count:]
-                yield settled
-        finally:
-            refresh_connections()
+        tasks: list[Task] = []
+        refused: list[Settlement] = []
+        for delivery in deliveries:
+            found = self._decoded(delivery)
+            if isinstance(found, Task):
+                tasks.append(found)
+            else:
+                refused.append(found)
+        return tasks, refused
 
     def _decoded(self, delivery: Delivery) -> Task | Settlement:
         event: Event | None = None
         try:
             event = canonical(Event.from_json(delivery.body))
-            task = Task(delivery, event, self._context(delivery, event), self._wanting(event))
+            context = self._context(delivery, event)
         except InvalidEvent as error:
             kind = "permanent" if event else "poison"
-            return self._bury(delivery, event, kind, error, ())
-        if delivery.starts > self._settings.poison_starts:
+            return self._buried(delivery, event, kind, error)
+        if delivery.starts > self._settings.poison_starts and not self._is_done(event, delivery):
             error_text = (
                 f"its handling was begun {delivery.starts - 1} times and never ended: "
                 "the worker died each time"
             )
-            return self._bury(delivery, event, "poison", Poison(error_text), task.handlers)
-        return task
+            return self._buried(delivery, event, "poison", Poison(error_text))
+        return Task(delivery, event, context, self._wanting(event))
+
+    def _buried(
+        self, delivery: Delivery, event: Event | None, kind: str, error: Exception
+    ) -> Settlement:
+        handlers = self._wanting(event) if event and kind == "poison" else ()
+        try:
+            return self.aftermath.buried(delivery, event, kind, error, handlers)
+        except DatabaseError as refusal:
+            if worth_repeating(refusal):
+                raise Contention(str(refusal)) from refusal
+            raise
 
     def _wanting(self, event: Event) -> tuple[Handler, ...]:
-        return tuple(handler for handler in self.group.handlers if handler.wants(event))
+        """The handlers that take an event; looked up once where only its type decides."""
+        known = self._handlers_of.get(event.event_type)
+        if known is not None:
+            return known
+        wanting = tuple(handler for handler in self.group.handlers if handler.wants(event))
+        if not any(handler.only or handler.unless for handler in self.group.handlers):
+            self._handlers_of[event.event_type] = wanting
+        return wanting
 
     def _context(self, delivery: Delivery, event: Event) -> Context:
-        payload: Payload = payload_of(event)
         return Context(
             event=event,
-            payload=payload,
+            payload=payload_of(event),
             attempt=delivery.attempt,
-            deadline_at=now() + timedelta(seconds=self._settings.lease_s),
+            ends_at=time.time() + self._settings.handler_timeout_s,
             logger=self._logger,
             producer=self._producer,
             max_depth=self._settings.max_depth,
         )
 
-    def _unit(self, tasks: Sequence[Task]) -> tuple[list[Settlement], int]:
-        """Run the first tasks in one transaction; what to settle, and how many that were."""
-        unit = _first_unit(tasks)
-        try:
-            count = self._together(unit)
-            return [Handled(task.delivery) for task in unit[:count]], count
-        except UnitFailed as raised:
-            failed = raised
-        # Outside the handler above, or every later traceback would begin with this one.
-        # A lost race for the inbox looks like this too: running again then finds the mark.
-        if len(unit) == 1 and not isinstance(failed.error, IntegrityError):
-            return [self._failed(unit[0], failed)], 1
-        return [self._alone(task) for task in unit], len(unit)
+    def fitting(self, tasks: Sequence[Task], budget_s: float) -> Sequence[Task]:
+        """The first tasks that may share a transaction: on SQLite as many as fit into `budget_s`.
 
-    def _alone(self, task: Task) -> Settlement:
-        """Run one task in a transaction of its own, so that only the guilty one suffers."""
-        try:
-            self._together([task])
-        except UnitFailed as failed:
-            return self._failed(task, failed)
-        return Handled(task.delivery)
+        All groups share SQLite's one write lock; how long earlier events took tells how many fit.
+        """
+        if self.external:
+            return tasks[:1]
+        if connection.vendor != "sqlite":
+            return tasks[: self._settings.unit_size]
+        if not self._each_s:
+            return tasks[:FIRST_UNIT]
+        fit = int(budget_s / self._each_s)
+        return tasks[: max(1, min(fit, self._settings.unit_size))]
 
-    def _together(self, unit: Sequence[Task]) -> int:
-        """Handle tasks and record them, all or none; how many fitted into the time."""
-        for task in unit:
+    def unit(self, tasks: Sequence[Task], budget_s: float) -> Unit:
+        """Handle tasks and record them; call it inside a transaction, which commits all or none.
+
+        Fewer than all where they take longer than `budget_s`. Raises UnitFailed when the
+        transaction has to be rolled back, Contention when it may be repeated as it is.
+        """
+        for task in tasks:
             task.context.said.clear()
             task.took_us = 0
+        began = time.perf_counter()
         try:
-            group_id = self._known_group_id()
-            self._call_outside(unit)
-            with writing():
-                fresh = self._not_yet_done(unit)
-                count = self._run(unit, fresh)
-                self._record(
-                    group_id, [task for task in unit[:count] if fresh.get(task.event_id) is task]
-                )
-                self._close_replays(unit[:count])
-            return count
+            fresh = self._not_yet_done(tasks)
+            tasks = self._run(tasks, fresh, began + budget_s)
+            run = [task for task in tasks if fresh.get(task.event_id) is task]
+            said = self._record(tasks, run)
         except UnitFailed as failed:
-            if worth_repeating(failed.error):
-                raise Contention(str(failed.error)) from failed.error
+            self._repeat(tasks, failed.error)
             raise
         except DatabaseError as error:
-            if worth_repeating(error):
-                raise Contention(str(error)) from error
+            self._repeat(tasks, error)
             self._group_id = None  # it may be our group's number that is gone
             raise UnitFailed(None, error) from error
+        if tasks:
+            each_s = (time.perf_counter() - began) / len(tasks)
+            self._each_s = (3 * self._each_s + each_s) / 4 if self._each_s else each_s
+        return Unit(tasks, said)
 
-    def _call_outside(self, unit: Sequence[Task]) -> None:
-        """External handlers, before any transaction: the outside world gets it at least once."""
-        for task in unit:
-            if task.external and self._not_yet_done([task]):
-                for handler in task.handlers:
-                    if handler.external:
-                        self._call(task, handler)
+    def _repeat(self, tasks: Sequence[Task], error: BaseException) -> None:
+        """Raise Contention where SQL was only in the way, unless that has gone on for too long."""
+        if not worth_repeating(error):
+            return
+        for task in tasks:
+            task.repeats += 1
+        if min(task.repeats for task in tasks) <= MOST_REPEATS:
+            raise Contention(str(error)) from error
 
-    def _not_yet_done(self, unit: Sequence[Task]) -> dict[UUID, Task]:
+    def call_outside(self, task: Task) -> None:
+        """Run external handlers, before any transaction: the outside world gets it at least once.
+
+        Raises UnitFailed.
+        """
+        handlers = [handler for handler in task.handlers if handler.external]
+        if handlers and self._not_yet_done([task]):
+            for handler in handlers:
+                self._call(task, handler)
+
+    def failed(self, task: Task, failed: UnitFailed) -> Settlement:
+        """What a failure leads to: a retry, or a dead letter in a transaction of its own."""
+        handlers = (failed.handler,) if failed.handler else task.handlers
+        return self.aftermath.of(task.delivery, task.event, failed.error, handlers)
+
+    def prepare(self) -> int:
+        """The inbox's number for this group, made outside a transaction that may be undone."""
+        if self._group_id is None:
+            row, _ = ConsumerGroup.objects.get_or_create(name=self.group.name)
+            self._group_id = row.id
+        return self._group_id
+
+    def _is_done(self, event: Event, delivery: Delivery) -> bool:
+        """Whether the inbox knows it: a worker may die after its commit too."""
+        first_time = () if delivery.redelivered else (event.event_id,)
+        return bool(settled(self.prepare(), self.group.name, [event.event_id], first_time))
+
+    def _not_yet_done(self, tasks: Sequence[Task]) -> dict[UUID, Task]:
         """Tasks this group has neither handled nor set aside; of twins only the first."""
         by_id: dict[UUID, Task] = {}
-        for task in unit:
+        for task in tasks:
             by_id.setdefault(task.event_id, task)
-        first_time = [task.event_id for task in unit if not task.delivery.redelivered]
-        done = settled(self._known_group_id(), self.group.name, by_id, first_time)
+        if self.idempotent and not any(task.delivery.redelivered for task in tasks):
+            return by_id
+        first_time = [task.event_id for task in tasks if not task.delivery.redelivered]
+        done = settled(self.prepare(), self.group.name, by_id, first_time)
         return {event_id: task for event_id, task in by_id.items() if event_id not in done}
 
-    def _run(self, unit: Sequence[Task], fresh: dict[UUID, Task]) -> int:
-        """Run the handlers of fresh tasks; stops early when SQLite's lock was held long enough."""
-        budget_s = self._settings.batch_budget_ms / 1_000 if connection.vendor == "sqlite" else 0.0
-        began = time.perf_counter()
-        count = 0
-        for task in unit:
-            if fresh.get(task.event_id) is task:
-                for handler in task.handlers:
-                    if not handler.batch and not handler.external:
-                        self._call(task, handler)
-            count += 1
-            if budget_s and time.perf_counter() - began > budget_s:
-                break
-        batch = [task for task in unit[:count] if fresh.get(task.event_id) is task]
-        for handler in self.group.handlers:
-            if handler.batch:
-                self._call_batch([task for task in batch if handler in task.handlers], handler)
-        return count
+    def _run(
+        self, tasks: Sequence[Task], fresh: dict[UUID, Task], ends_at: float
+    ) -> Sequence[Task]:
+        """Run the handlers of fresh tasks; the tasks this has come to when the time was over."""
+        if self._plain:
+            count = 0
+            for task in tasks:
+                if fresh.get(task.event_id) is task:
+                    for handler in task.handlers:
+                        if not handler.batch and not handler.external:
+                            self._call(task, handler)
+                count += 1
+                if time.perf_counter() > ends_at:
+                    break
+            tasks = tasks[:count]
+        for handler in self._batch_handlers:
+            wanted = [t for t in tasks if handler in t.handlers and fresh.get(t.event_id) is t]
+            self._call_batch(wanted, handler)
+        return tasks
 
     def _call(self, task: Task, handler: Handler) -> None:
         began = time.perf_counter()
         try:
             self._strike(task)
-            handler.function(task.event, task.context)
+            with self._limit.limited(self._timeout_s(handler), handler.name):
+                handler.call(task.event, task.context)
         except HANDLER_ERRORS as error:
             raise UnitFailed(handler, error) from error
         finally:
@@ -286,7 +336,8 @@ class Execution:
         try:
             for task in tasks:
                 self._strike(task)
-            handler.function([task.event for task in tasks], [task.context for task in tasks])
+            with self._limit.limited(self._timeout_s(handler), handler.name):
+                handler.call([task.event for task in tasks], [task.context for task in tasks])
         except HANDLER_ERRORS as error:
             raise UnitFailed(handler, error) from error
         finally:
@@ -294,13 +345,26 @@ class Execution:
             for task in tasks:
                 task.took_us += each_us
 
-    def _strike(self, task: Task) -> None:
-        delivery = task.delivery
-        self._faults.strike(task.event, self.group.name, delivery.attempt, delivery.redelivered)
+    def _timeout_s(self, handler: Handler) -> float:
+        return handler.timeout_s or self._settings.handler_timeout_s
 
-    def _record(self, group_id: int, tasks: Sequence[Task]) -> None:
+    def _strike(self, task: Task) -> None:
+        if task.event.synthetic:
+            delivery = task.delivery
+            self._faults.strike(task.event, self.group.name, delivery.attempt, delivery.redelivered)
+
+    def _record(self, tasks: Sequence[Task], fresh: Sequence[Task]) -> list[StoredEvent]:
         """The inbox marks and the said events, in the handlers' own transaction."""
-        at = now()
+        if not self.idempotent:
+            self._mark(fresh)
+        redelivered = [task.event_id for task in tasks if task.delivery.redelivered]
+        if redelivered:
+            resolve(self.group.name, redelivered)
+        said = [event for task in fresh for event in task.context.said]
+        return store_new(said) if said else []
+
+    def _mark(self, tasks: Sequence[Task]) -> None:
+        at, group_id = now(), self.prepare()
         insert(
             [
                 HandledEvent(
@@ -314,90 +378,10 @@ class Execution:
                 for task in tasks
             ]
         )
-        said = [event for task in tasks for event in task.context.said]
-        if said:
-            rows = store_new(said)
-            after_commit(partial(relay.after_commit, rows))
-
-    def _close_replays(self, tasks: Sequence[Task]) -> None:
-        redelivered = [task.event_id for task in tasks if task.delivery.redelivered]
-        if redelivered:
-            resolve(self.group.name, redelivered)
-
-    def _failed(self, task: Task, failed: UnitFailed) -> Settlement:
-        """What a failure leads to: a retry, or a dead letter."""
-        handlers = (failed.handler,) if failed.handler else task.handlers
-        policy = handlers[0].policy if handlers else RetryPolicy()
-        decision = decide(failed.error, policy, task.delivery.attempt)
-        if isinstance(decision, Bury):
-            return self._bury(task.delivery, task.event, decision.kind, failed.error, handlers)
-        return self._retry(task, failed.error, decision)
-
-    def _retry(self, task: Task, error: BaseException, wait: Wait) -> RetryLater:
-        failures = (*task.delivery.failures, self._failure(error))
-        self._logger.warning(
-            "%s %s: attempt %d failed, next in %.1f s: %s",
-            task.event.event_type,
-            task.event_id,
-            task.delivery.attempt,
-            wait.delay_s,
-            failures[-1].message,
-        )
-        return RetryLater(task.delivery, time.time() + wait.delay_s, failures)
-
-    def _bury(
-        self,
-        delivery: Delivery,
-        event: Event | None,
-        kind: str,
-        error: BaseException,
-        handlers: Sequence[Handler],
-    ) -> Handled:
-        error_class, message = describe(error)
-        names = [handler.name for handler in handlers]
-        bury(
-            Burial(
-                group=self.group.name,
-                delivery=delivery,
-                event=event,
-                kind=kind,
-                error_class=error_class,
-                message=message,
-                traceback=traceback_text(error),
-                fingerprint=fingerprint(error_class, ", ".join(names), innermost_frame(error)),
-                handlers=names,
-                failures=(*delivery.failures, self._failure(error)),
-                worker=self.worker,
-            )
-        )
-        self.dead += 1
-        self._logger.error("%s: dead letter (%s): %s", delivery.event_id, kind, message)
-        return Handled(delivery)
-
-    def _failure(self, error: BaseException) -> Failure:
-        error_class, message = describe(error)
-        return Failure(now().isoformat(), error_class, message, self.worker)
-
-    def _known_group_id(self) -> int:
-        """The inbox's number for this group, made outside the transaction that may be undone."""
-        if self._group_id is None:
-            row, _ = ConsumerGroup.objects.get_or_create(name=self.group.name)
-            self._group_id = row.id
-        return self._group_id
 
 
 class Poison(Exception):
     """An entry that kills the worker which handles it."""
-
-
-def _first_unit(tasks: Sequence[Task]) -> Sequence[Task]:
-    """Tasks that may share a transaction: one that calls outside runs alone."""
-    if tasks[0].external:
-        return tasks[:1]
-    for index, task in enumerate(tasks):
-        if task.external:
-            return tasks[:index]
-    return tasks
 
 
 def _us_since(began: float) -> int:

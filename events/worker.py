@@ -1,255 +1,67 @@
-"""The worker: read, reclaim, execute, settle, renew, drain."""
+"""The worker: a process with its lanes, and one thread that keeps leases, retries and heartbeat."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from django.db import DatabaseError, connections
 from django.db import Error as SqlError
+from django.db import connection, connections
 
-from events import relay, transport
-from events.conf import BusSettings, bus_settings
+from events import relay
+from events.conf import bus_settings
 from events.errors import BusUnavailable
-from events.execution import Contention, Execution
+from events.execution import Contention
 from events.groups import Group
+from events.lane import Lane
 from events.presence import Heartbeat
 from events.retries import Retries
-from events.store import worth_repeating
-from events.transport.base import Delivery, GroupMissing, RetryLater, Settlement
+from events.runner import GroupRunner
+from events.transport.base import GroupMissing
 
 logger = logging.getLogger(__name__)
 
-BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
-"""Waits after a failure of bus or SQL, the last one repeated."""
+GRACE_S = 5.0
+"""How long a handler may take to leave once it was told that its time is over."""
 
+STUCK = 75
+"""Exit status of a worker that leaves because a handler did not (EX_TEMPFAIL of sysexits.h)."""
 
-@dataclass
-class Counters:
-    """What a group runner has done since it started."""
+KEEP_EVERY_S = 0.1
 
-    handled: int = 0
-    retried: int = 0
-
-
-class GroupRunner:
-    """Reads, runs and settles one group's events, in one thread."""
-
-    def __init__(
-        self,
-        group: Group,
-        consumer: str,
-        settings: BusSettings,
-        stop: threading.Event,
-        retries: Retries,
-    ) -> None:
-        self.group = group
-        self.counters = Counters()
-        self._names = group.streams
-        self._consumer = consumer
-        self._settings = settings
-        self._stop = stop
-        self._retries = retries
-        self._execution = Execution(group, consumer, settings)
-        self._held: dict[tuple[str, bool, str], Delivery] = {}
-        self._held_lock = threading.Lock()
-        self._sweep_every_s = min(5.0, settings.lease_s / 3)
-        self._next_sweep = 0.0
-        self._failures = 0
-
-    @property
-    def in_flight(self) -> int:
-        """Entries this runner holds."""
-        return len(self._held)
-
-    @property
-    def dead(self) -> int:
-        """Dead letters this runner has written."""
-        return self._execution.dead
-
-    def run(self) -> None:
-        """Work until asked to stop, then hand back what was not begun."""
-        while not self._stop.is_set():
-            try:
-                self._round()
-                self._failures = 0
-            except GroupMissing as missing:
-                self._set_up_again(missing)
-            except (BusUnavailable, Contention) as error:
-                self._back_off(error)
-            except DatabaseError as error:
-                if not worth_repeating(error):
-                    logger.exception("group %s: SQL refuses; trying again", self.group.name)
-                self._back_off(error)
-            except Exception as error:
-                # A bug of ours: the group must not stand still for it.
-                logger.exception("group %s: the worker itself failed", self.group.name)
-                self._back_off(error)
-        self._hand_back()
-        connections.close_all()
-
-    def _round(self) -> None:
-        """Sweep, read and work; entries that a failure left lying are kept no longer.
-
-        Their leases end, and a sweep brings them back: renewed, they would lie there for ever.
-        """
-        try:
-            self._sweep_if_due()
-            self._work(self._read(self._settings.block_ms))
-        except BaseException:
-            with self._held_lock:
-                self._held.clear()
-            raise
-
-    def run_once(self) -> int:
-        """Work through what is there now, without waiting; how many deliveries that were."""
-        count = self._sweep_if_due()
-        while found := self._read(0):
-            self._work(found)
-            count += len(found)
-        return count
-
-    def renew(self) -> None:
-        """Keep the entries this runner holds. Called from another thread."""
-        with self._held_lock:
-            held = list(self._held.values())
-        if held:
-            transport.current().streams.renew(self.group.name, self._consumer, held)
-
-    def _read(self, block_ms: int) -> list[Delivery]:
-        found = transport.current().streams.read(
-            self.group.name, self._consumer, self._names, self._settings.batch_size, block_ms
-        )
-        self._hold(found)
-        return found
-
-    def _work(self, deliveries: Sequence[Delivery]) -> None:
-        """Run deliveries to the end, repeating what SQL would not take; stops between units."""
-        left = {_key(delivery): delivery for delivery in deliveries}
-        while left and not self._stop.is_set():
-            try:
-                for settled in self._execution.run(list(left.values())):
-                    self._settle(settled)
-                    for settlement in settled:
-                        left.pop(_key(settlement.delivery), None)
-                    if self._stop.is_set():
-                        return
-            except (Contention, DatabaseError) as error:
-                if isinstance(error, DatabaseError) and not worth_repeating(error):
-                    logger.exception("group %s: SQL refuses; trying again", self.group.name)
-                self._back_off(error)
-
-    def _settle(self, settlements: Sequence[Settlement]) -> None:
-        """Acknowledge: the last step. Waits for a bus that is down, unless asked to stop."""
-        while True:
-            try:
-                ours = transport.current().streams.settle(self.group.name, settlements)
-                break
-            except (BusUnavailable, GroupMissing) as error:
-                if self._stop.is_set() or isinstance(error, GroupMissing):
-                    ours = [False] * len(settlements)
-                    break
-                self._back_off(error)
-        for settlement, settled in zip(settlements, ours, strict=True):
-            self._let_go(settlement.delivery)
-            if isinstance(settlement, RetryLater) and settled:
-                self.counters.retried += 1
-                self._retries.expect(settlement.due_at, settlement.delivery.stream, self.group.name)
-            else:
-                self.counters.handled += 1
-
-    def _sweep_if_due(self) -> int:
-        """Take over what others handed back or a dead one left; how many entries that were.
-
-        They run one at a time. One worker at a time sweeps a group: the lease is not given back, it
-        sets the pace.
-        """
-        if time.monotonic() < self._next_sweep:
-            return 0
-        self._next_sweep = time.monotonic() + self._sweep_every_s
-        bus = transport.current()
-        lease = f"reclaim:{self.group.name}"
-        if not bus.leases.acquire(lease, self._consumer, self._sweep_every_s):
-            return 0
-        count = 0
-        for stream in self._names:
-            claimed = bus.streams.reclaim(
-                stream, self.group.name, self._consumer, self._settings.lease_s
-            )
-            self._hold(claimed)
-            self._run_quarantined(claimed)
-            count += len(claimed)
-        return count
-
-    def _run_quarantined(self, claimed: Sequence[Delivery]) -> None:
-        for delivery in claimed:
-            if self._stop.is_set():
-                return
-            begun = transport.current().streams.begin(self.group.name, self._consumer, delivery)
-            if begun is None:
-                self._let_go(delivery)
-            else:
-                self._hold([begun])
-                self._work([begun])
-
-    def _hold(self, deliveries: Iterable[Delivery]) -> None:
-        with self._held_lock:
-            self._held.update((_key(delivery), delivery) for delivery in deliveries)
-
-    def _let_go(self, delivery: Delivery) -> None:
-        with self._held_lock:
-            self._held.pop(_key(delivery), None)
-
-    def _hand_back(self) -> None:
-        """Give up what was not begun, and the consumer itself where it holds nothing."""
-        streams = transport.current().streams
-        try:
-            with self._held_lock:
-                held = list(self._held.values())
-            streams.release(self.group.name, self._consumer, held)
-            for name in self._names:
-                streams.remove_consumer(name, self.group.name, self._consumer)
-        except (BusUnavailable, GroupMissing) as error:
-            logger.warning(
-                "group %s: entries stay until the lease ends: %s", self.group.name, error
-            )
-
-    def _set_up_again(self, missing: GroupMissing) -> None:
-        """Streams or groups are gone: make them again, from the beginning, never from the end."""
-        logger.error("group %s has to be set up again: %s", self.group.name, missing.detail)
-        try:
-            for stream in self._names:
-                transport.current().streams.ensure_group(stream, self.group.name, "beginning")
-        except BusUnavailable as error:
-            self._back_off(error)
-
-    def _back_off(self, error: Exception) -> None:
-        wait_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
-        if self._failures == 0:
-            logger.warning("group %s waits: %s", self.group.name, error)
-        self._failures += 1
-        self._stop.wait(wait_s)
+MARKS_S = 5.0
+"""How long the last marks may take at the end; what is not marked is relayed once more."""
 
 
 class Worker:
-    """One process: a thread per group, and one that keeps leases, retries and the heartbeat."""
+    """One process: lanes that run the groups, and this thread, which keeps what they hold."""
 
     def __init__(
-        self, groups: Sequence[Group], report: Callable[[str], None] = logger.info
+        self,
+        groups: Sequence[Group],
+        report: Callable[[str], None] = logger.info,
+        *,
+        threads: int | None = None,
+        drain_timeout_s: float = 25.0,
     ) -> None:
         self._settings = bus_settings()
         self._stop = threading.Event()
+        self._over = threading.Event()
+        """Every lane has ended, or is left behind."""
         self._next_renewal = 0.0
         self._report = report
+        self._drain_timeout_s = drain_timeout_s
         self._heartbeat = Heartbeat("worker", [group.name for group in groups])
         self._retries = Retries([(s, group.name) for group in groups for s in group.streams])
         self._runners = [
-            GroupRunner(group, self._heartbeat.name, self._settings, self._stop, self._retries)
+            GroupRunner(group, self._heartbeat.name, self._settings, self._retries)
             for group in groups
         ]
+        self._lanes: list[Lane] = []
+        self._threads: list[threading.Thread] = []
+        self._wanted_threads = threads or self._settings.threads or _usual_threads()
 
     @property
     def name(self) -> str:
@@ -260,41 +72,101 @@ class Worker:
         """Ask the worker to drain: no new reads, finish what runs, hand back the rest."""
         self._stop.set()
 
-    def run(self) -> None:
-        """Work until `stop`."""
+    def run(self) -> int:
+        """Work until `stop`, or until a handler cannot be stopped; the exit status.
+
+        0 when drained, STUCK when a handler was left behind: its entry is taken over when its
+        lease ends.
+        """
         self._report(f"worker {self.name} starts with {len(self._runners)} groups")
-        threads = [
-            threading.Thread(target=runner.run, name=runner.group.name) for runner in self._runners
-        ]
         relay.marks.together(True)
-        threads.append(threading.Thread(target=self._mark_relayed, name="marks"))
-        for thread in threads:
-            thread.start()
-        while not self._stop.wait(0.1):
-            self._keep()
+        marking = threading.Thread(target=self._mark_relayed, name="marks", daemon=True)
+        marking.start()
+        for runners in _shared_out(self._runners, self._wanted_threads):
+            self._open(runners)
+        stuck = self._keep_until(self._stop.is_set)
+        self._stop.set()
         self._beat(draining=True)
-        for thread in threads:
-            thread.join()
-        self._flush_marks()
+        drained_by = time.monotonic() + self._drain_timeout_s
+        if not stuck:
+            stuck = self._keep_until(lambda: self._drained() or time.monotonic() > drained_by)
+        self._over.set()
+        marking.join(MARKS_S)
         relay.marks.together(False)
-        try:
-            self._heartbeat.leave()
-        except BusUnavailable:
-            logger.warning("worker %s could not say that it ends", self.name)
-        self._report(f"worker {self.name} has drained")
+        return self._leave(stuck or not self._drained())
 
     def run_once(self) -> int:
         """Work through everything there is, retries that are due included; how many deliveries."""
+        lane = Lane(self._runners, self._stop, self._settings)
         total = 0
         while True:
             self._retries.promote_due(everything=True)
-            count = sum(runner.run_once() for runner in self._runners)
+            count = sum(runner.sweep_if_due() for runner in self._runners)
+            count += sum(runner.read_now() for runner in self._runners)
+            self._work_off(lane)
             total += count
             if not count:
                 return total
 
+    def _work_off(self, lane: Lane) -> None:
+        """Run every backlog and quarantine to its end."""
+        while True:
+            for runner in self._runners:
+                runner.begin_quarantined()
+            ready = [runner for runner in self._runners if runner.backlog]
+            if not ready:
+                return
+            lane.work(ready)
+
+    # --- lanes ----------------------------------------------------------------------------------
+
+    def _open(self, runners: Sequence[GroupRunner]) -> None:
+        lane = Lane(runners, self._stop, self._settings)
+        thread = threading.Thread(target=lane.run, name=f"lane {len(self._lanes) + 1}", daemon=True)
+        self._lanes.append(lane)
+        self._threads.append(thread)
+        thread.start()
+
+    def _drained(self) -> bool:
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _keep_until(self, done: Callable[[], bool]) -> bool:
+        """Keep what the lanes hold until `done`; True when a handler could not be stopped."""
+        while not done():
+            if self._enforce_limits() > GRACE_S:
+                return True
+            for lane in list(self._lanes):
+                if moved := lane.shed():
+                    self._open(moved)
+            self._keep()
+            if not self._stop.wait(KEEP_EVERY_S):
+                continue
+            time.sleep(0.01)  # draining: `stop` is set and would not wait
+        return False
+
+    def _enforce_limits(self) -> float:
+        """Stop handlers whose time is over; by how many seconds the latest has overstayed."""
+        return max((runner.limit.enforce() for runner in self._runners), default=0.0)
+
+    def _leave(self, stuck: bool) -> int:
+        """Say that this process ends, and give back what no handler has begun."""
+        if stuck:
+            for runner in self._runners:
+                runner.hand_back_the_rest()
+        try:
+            self._heartbeat.leave()
+        except BusUnavailable:
+            logger.warning("worker %s could not say that it ends", self.name)
+        if stuck:
+            self._report(f"worker {self.name} leaves a handler behind that does not stop")
+            return STUCK
+        self._report(f"worker {self.name} has drained")
+        return 0
+
+    # --- keeping --------------------------------------------------------------------------------
+
     def _keep(self) -> None:
-        """Renew leases, wake retries, beat; a bus that is down is tried again next time.
+        """Renew leases, sweep, wake retries, beat; a bus that is down is tried again next time.
 
         Nothing here waits for SQL: a lease must not end because a table is locked.
         """
@@ -303,7 +175,10 @@ class Worker:
             if self._renewal_due():
                 for runner in self._runners:
                     runner.renew()
-            self._beat()
+            if not self._stop.is_set():
+                for runner in self._runners:
+                    self._sweep(runner)
+            self._beat(draining=self._stop.is_set())
         except (BusUnavailable, GroupMissing) as error:
             logger.debug("worker %s: %s", self.name, error)
             self._stop.wait(0.5)
@@ -311,9 +186,16 @@ class Worker:
             logger.exception("worker %s: keeping leases failed; it is tried again", self.name)
             self._stop.wait(0.5)
 
+    def _sweep(self, runner: GroupRunner) -> None:
+        try:
+            runner.sweep_if_due()
+        except (GroupMissing, Contention) as error:
+            logger.debug("group %s: nothing could be taken over: %s", runner.group.name, error)
+
     def _mark_relayed(self) -> None:
-        while not self._stop.wait(0.1):
+        while not self._over.wait(KEEP_EVERY_S):
             self._flush_marks()
+        self._flush_marks()
         connections.close_all()
 
     def _flush_marks(self) -> None:
@@ -342,5 +224,14 @@ class Worker:
             logger.debug("worker %s: no heartbeat: %s", self.name, error)
 
 
-def _key(delivery: Delivery) -> tuple[str, bool, str]:
-    return delivery.stream, delivery.retry, delivery.entry_id
+def _usual_threads() -> int:
+    """Lanes to begin with: one on SQLite, which writes one thing at a time anyway."""
+    return 1 if connection.vendor == "sqlite" else 4
+
+
+def _shared_out(runners: Sequence[GroupRunner], threads: int) -> list[list[GroupRunner]]:
+    """Groups by lane, evenly; one that calls outside, and so waits, has a lane of its own."""
+    inside = [runner for runner in runners if not runner.execution.external]
+    lanes = [inside[start::threads] for start in range(threads)]
+    outside = [[runner] for runner in runners if runner.execution.external]
+    return [lane for lane in [*lanes, *outside] if lane]

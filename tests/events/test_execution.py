@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import OperationalError
 
-from events import Context, Event, Reject, Retry
+from events import Context, Event, Reject, Retry, runner
+from events.envelope import new_event_id
 from events.groups import Group
-from events.models import DeadLetter, HandledEvent, StoredEvent
+from events.models import ConsumerGroup, DeadLetter, HandledEvent, StoredEvent
 from events.operations import Actor, replay_dead_letters
 from events.transport.base import Append, Delivery
-from events.worker import GroupRunner, Worker
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 
@@ -430,9 +433,7 @@ def read(bus: Bus, group: Group, consumer: str) -> list[Delivery]:
 def reclaim_and_run(bus: Bus, group: Group) -> None:
     """Let the lease end and another worker's sweep come round."""
     bus.clock.advance(3_600)
-    (runner,) = Worker([group])._runners
-    assert isinstance(runner, GroupRunner)
-    runner._sweep_if_due()
+    bus.drain([group])
 
 
 def drain_with_retries(bus: Bus, group: Group) -> None:
@@ -457,3 +458,81 @@ def test_the_context_tells_payload_attempt_and_deadline(bus: Bus, group_of: Grou
     from decimal import Decimal
 
     assert given == [(Decimal("1500.00"), 1, True)]
+
+
+def test_an_async_handler_runs_in_the_transaction_of_its_event(bus: Bus, group_of: GroupOf) -> None:
+    other = ConsumerGroup.objects.create(name="other")
+
+    async def says_and_fails(event: Event, context: Context) -> None:
+        await asyncio.sleep(0)
+        context.caused("Gamification.XPGained", XP)
+        await sync_to_async(HandledEvent.objects.create)(
+            group=other,
+            event_id=new_event_id(),
+            handled_at=event.occurred_at,
+            duration_us=0,
+            attempts=1,
+        )
+        if event.data["user_id"] == 13:
+            raise Reject("unlucky")
+
+    bus.publish(trade(user_id=12), trade(user_id=13))
+    bus.drain([group_of(says_and_fails)])
+
+    assert HandledEvent.objects.filter(group__name="testers").count() == 1
+    assert HandledEvent.objects.count() == 2
+    assert len(bus.events("Gamification.XPGained")) == 1
+    assert [letter.message for letter in bus.dead_letters()] == ["unlucky"]
+
+
+def test_an_idempotent_group_keeps_no_marks_and_runs_what_comes_again(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    seen: list[UUID] = []
+    group, event = group_of(seen_by(seen), idempotent=True), trade()
+    bus.publish(event)
+    bus.drain([group])
+    bus.memory._seen.clear()
+    stream = event.get_stream_name()
+    bus.transport.streams.append([Append(stream, event.event_id, event.to_json())])
+
+    bus.drain([group])
+
+    assert seen == [event.event_id] * 2
+    assert HandledEvent.objects.count() == 0
+
+
+def test_what_was_done_before_its_worker_died_four_times_is_no_poison(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    seen: list[UUID] = []
+    group, event = group_of(seen_by(seen)), trade()
+    bus.publish(event)
+    bus.drain([group])
+    bus.memory._seen.clear()
+    bus.transport.streams.append([Append(event.get_stream_name(), event.event_id, event.to_json())])
+    (delivery,) = read(bus, group, "dies")
+    for _ in range(4):
+        delivery = bus.transport.streams.begin(group.name, "dies", delivery) or delivery
+
+    reclaim_and_run(bus, group)
+
+    assert seen == [event.event_id]
+    assert bus.dead_letters() == []
+
+
+def test_sql_that_is_in_the_way_for_ever_is_an_attempt_in_the_end(
+    bus: Bus, group_of: GroupOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "BACKOFF_S", (0.0,))
+    attempts: list[int] = []
+
+    def always_locked(event: Event, context: Context) -> None:
+        attempts.append(context.attempt)
+        raise OperationalError("database is locked")
+
+    bus.publish(trade(), trade())
+    bus.drain([group_of(always_locked, max_retries=0)])
+
+    assert len(bus.dead_letters()) == 2
+    assert attempts == [1] * len(attempts)

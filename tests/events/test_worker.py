@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 import pytest
@@ -12,11 +12,11 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from events import BusUnavailable, Context, Event
-from events.execution import Execution
+from events.execution import Execution, Task
 from events.groups import Group
 from events.models import DeadLetter, HandledEvent
 from events.transport.base import RELEASED, Append, Delivery, Start
-from events.worker import GroupRunner, Worker
+from events.worker import Worker
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 from tests.waiting import eventually
@@ -168,9 +168,8 @@ def test_what_was_handed_back_is_taken_at_once_and_counts_no_attempt(
     gate.go_on.set()
     stop(worker)
 
-    (runner,) = Worker([group])._runners
     bus.clock.advance(1.0)  # the pace of the sweeps, not the lease
-    runner._sweep_if_due()
+    bus.drain([group])
 
     assert handled() == 5
     assert gate.attempts == [1] * 5
@@ -180,10 +179,9 @@ def test_what_was_handed_back_is_taken_at_once_and_counts_no_attempt(
 def test_a_renewed_entry_stays_beyond_its_first_lease(bus: Bus, group_of: GroupOf) -> None:
     group = group_of(noting([]))
     (runner,) = Worker([group])._runners
-    assert isinstance(runner, GroupRunner)
     bus.publish(trade(), trade())
 
-    assert len(runner._read(0)) == runner.in_flight == 2
+    assert runner.read_now() == runner.in_flight == 2
     bus.clock.advance(25.0)
     runner.renew()
     bus.clock.advance(25.0)
@@ -376,15 +374,15 @@ def test_what_could_not_be_begun_comes_back_when_its_lease_ends(
 def test_a_bug_of_the_worker_itself_does_not_stop_a_group(
     bus: Bus, group_of: GroupOf, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, failed = Execution.run, threading.Event()
+    unit, failed = Execution.unit, threading.Event()
 
-    def fails_once(self: Execution, deliveries: list[Delivery]) -> object:
+    def fails_once(self: Execution, tasks: Sequence[Task], budget_s: float) -> object:
         if not failed.is_set():
             failed.set()
             raise ZeroDivisionError("a bug of ours")
-        return run(self, deliveries)
+        return unit(self, tasks, budget_s)
 
-    monkeypatch.setattr(Execution, "run", fails_once)
+    monkeypatch.setattr(Execution, "unit", fails_once)
     bus.publish(trade(), trade())
     started(group_of(noting([])))
 

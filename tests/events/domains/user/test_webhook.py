@@ -82,7 +82,7 @@ def deliver(event: Event) -> None:
         event=event,
         payload=payload_of(event),
         attempt=1,
-        deadline_at=now(),
+        ends_at=now().timestamp(),
         logger=logging.getLogger("tests"),
         producer="notification_senders@test",
         max_depth=32,

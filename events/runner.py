@@ -1,0 +1,306 @@
+"""One group in one process: what it reads, holds, has still to run, settles and hands back."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from events import transport
+from events.conf import BusSettings
+from events.errors import BusUnavailable
+from events.execution import Execution, Task
+from events.groups import Group
+from events.limits import TimeLimit
+from events.retries import Retries
+from events.transport.base import (
+    Delivery,
+    GroupMissing,
+    Reader,
+    RetryLater,
+    Settlement,
+)
+
+logger = logging.getLogger(__name__)
+
+BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+"""Waits after a failure of bus or SQL, the last one repeated."""
+
+ROUND_S = 0.05
+"""A read brings about as many entries as were run in this time: few of a slow group, so that its
+other workers get some, and many of a fast one, whose round trips would cost most."""
+
+LEAST_READ, MOST_READ = 10, 1_000
+
+
+@dataclass
+class Counters:
+    """What a group runner has done since it started."""
+
+    handled: int = 0
+    retried: int = 0
+
+
+class GroupRunner:
+    """The state of one group's work. Driven by one thread, renewed by another."""
+
+    def __init__(
+        self, group: Group, consumer: str, settings: BusSettings, retries: Retries
+    ) -> None:
+        self.group = group
+        self.counters = Counters()
+        self.limit = TimeLimit()
+        self.execution = Execution(group, consumer, settings, self.limit)
+        self.backlog: deque[Task] = deque()
+        """Events read and decoded, to be run next."""
+        self.quarantine: deque[Delivery] = deque()
+        """Entries taken over from another worker: run one at a time, each start counted."""
+        self.present: Sequence[Task] = ()
+        """What runs in the present transaction, or ran in the last one."""
+        self._names = group.streams
+        self._consumer = consumer
+        self._settings = settings
+        self._retries = retries
+        self._reader: Reader | None = None
+        self._count = settings.batch_size
+        self._last_read = 0
+        self._read_at = 0.0
+        self._rests_until = 0.0
+        self._paused_until = 0.0
+        self._failures = 0
+        self._held: dict[tuple[str, bool, str], Delivery] = {}
+        self._held_lock = threading.Lock()
+        self._sweep_every_s = min(5.0, settings.lease_s / 3)
+        self._next_sweep = 0.0
+
+    # --- reading --------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """Entries this runner holds."""
+        return len(self._held)
+
+    @property
+    def dead(self) -> int:
+        """Dead letters this runner has written."""
+        return self.execution.aftermath.dead
+
+    @property
+    def reader(self) -> Reader:
+        """What it reads with while it runs in a lane."""
+        if self._reader is None:
+            self._reader = transport.current().streams.reader(
+                self.group.name, self._consumer, self._names
+            )
+        return self._reader
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has work that may be done now."""
+        return bool(self.backlog) and time.monotonic() >= self._paused_until
+
+    @property
+    def next_at(self) -> float:
+        """Monotonic time at which it has something to do by itself; without end if it only waits
+        for an answer."""
+        if self.backlog or self.quarantine:
+            return self._paused_until
+        return self._rests_until if self._rests_until > time.monotonic() else math.inf
+
+    def ask(self) -> None:
+        """Wait for more, unless there is still work or a reason to rest."""
+        if not self.backlog and time.monotonic() >= self._rests_until:
+            self.reader.ask(self._count)
+
+    def take(self) -> None:
+        """Take what was read into the backlog; a group that lingers then lets more gather.
+
+        Raises GroupMissing, BusUnavailable, Contention.
+        """
+        found = self.reader.take()
+        if not found:
+            return
+        at = time.monotonic()
+        self._rests_until = at + self.group.linger_ms / 1_000
+        self._read_at, self._last_read, self._failures = at, len(found), 0
+        self.accept(found)
+
+    def accept(self, deliveries: Sequence[Delivery]) -> None:
+        """Hold and decode deliveries; what cannot be decoded is set aside and settled at once."""
+        self._hold(deliveries)
+        tasks, refused = self.execution.decoded(deliveries)
+        self.backlog.extend(tasks)
+        if refused:
+            self.settled(refused, self._acknowledged(refused))
+
+    def read_now(self) -> int:
+        """Read without waiting, for one who works through what is there; how many entries."""
+        found = transport.current().streams.read(
+            self.group.name, self._consumer, self._names, self._count, 0
+        )
+        self.accept(found)
+        return len(found)
+
+    def next_unit(self, budget_s: float) -> Sequence[Task]:
+        """The tasks to run in the next transaction; they stay in the backlog until settled."""
+        self.present = self.execution.fitting(list(islice(self.backlog, MOST_READ)), budget_s)
+        return self.present
+
+    def finished(self, settlements: Sequence[Settlement], ours: Sequence[bool]) -> None:
+        """The first tasks of the backlog are settled."""
+        for _ in settlements:
+            self.backlog.popleft()
+        self._failures, self._paused_until = 0, 0.0
+        self.settled(settlements, ours)
+        if not self.backlog and self._last_read:
+            self._follow_pace()
+
+    def _follow_pace(self) -> None:
+        """Let the next read bring what can be run in ROUND_S, judged by the last one."""
+        took_s = max(time.monotonic() - self._read_at, 0.000_1)
+        fits = int(self._last_read * ROUND_S / took_s)
+        most = MOST_READ if self._settings.batch_size > LEAST_READ else self._settings.batch_size
+        self._count = max(min(LEAST_READ, most), min(fits, most))
+        self._last_read = 0
+
+    # --- settling -------------------------------------------------------------------------------
+
+    def settled(self, settlements: Sequence[Settlement], ours: Sequence[bool]) -> None:
+        """Note what the bus said of settlements, and let their entries go."""
+        for settlement, settled in zip(settlements, ours, strict=True):
+            if isinstance(settlement, RetryLater):
+                if settled:
+                    self.counters.retried += 1
+                    self._retries.expect(
+                        settlement.due_at, settlement.delivery.stream, self.group.name
+                    )
+            else:
+                self.counters.handled += 1
+        with self._held_lock:
+            for settlement in settlements:
+                self._held.pop(_key(settlement.delivery), None)
+
+    def _acknowledged(self, settlements: Sequence[Settlement]) -> list[bool]:
+        return transport.current().streams.settle(self.group.name, settlements)
+
+    # --- leases ---------------------------------------------------------------------------------
+
+    def renew(self) -> None:
+        """Keep the entries this runner holds. Called from another thread."""
+        with self._held_lock:
+            held = list(self._held.values())
+        if held:
+            transport.current().streams.renew(self.group.name, self._consumer, held)
+
+    def sweep_if_due(self) -> int:
+        """Take over what others handed back or a dead one left; how many entries that were.
+
+        One worker at a time sweeps a group: the lease is not given back, it sets the pace. Called
+        from another thread than the one that runs what was taken over.
+        """
+        if time.monotonic() < self._next_sweep:
+            return 0
+        self._next_sweep = time.monotonic() + self._sweep_every_s
+        bus = transport.current()
+        lease = f"reclaim:{self.group.name}"
+        if not bus.leases.acquire(lease, self._consumer, self._sweep_every_s):
+            return 0
+        count = 0
+        for stream in self._names:
+            claimed = bus.streams.reclaim(
+                stream, self.group.name, self._consumer, self._settings.lease_s
+            )
+            self._hold(claimed)
+            self.quarantine.extend(claimed)
+            count += len(claimed)
+        return count
+
+    def begin_quarantined(self) -> bool:
+        """Put one entry that was taken over into the backlog, its start counted; False if none.
+
+        Raises BusUnavailable, GroupMissing; its lease then ends, and a sweep brings it back.
+        """
+        while self.quarantine and not self.backlog:
+            delivery = self.quarantine.popleft()
+            self._let_go(delivery)
+            begun = transport.current().streams.begin(self.group.name, self._consumer, delivery)
+            if begun is not None:
+                self.accept([begun])
+                return True
+        return False
+
+    def drop(self) -> None:
+        """Forget everything read, after a failure of the worker itself: kept, it would lie there
+        for ever. Its leases end, and a sweep brings it back."""
+        self.backlog.clear()
+        self.quarantine.clear()
+        with self._held_lock:
+            self._held.clear()
+
+    def hand_back(self) -> None:
+        """Give up what was not begun, and the consumer itself where it holds nothing."""
+        streams = transport.current().streams
+        try:
+            if self._reader is not None:
+                self._hold(self._reader.close())
+            with self._held_lock:
+                held = list(self._held.values())
+            streams.release(self.group.name, self._consumer, held)
+            for name in self._names:
+                streams.remove_consumer(name, self.group.name, self._consumer)
+        except (BusUnavailable, GroupMissing) as error:
+            logger.warning(
+                "group %s: entries stay until the lease ends: %s", self.group.name, error
+            )
+
+    def hand_back_the_rest(self) -> None:
+        """Give up what no handler has begun while one is stuck; called from another thread.
+
+        What is in the stuck transaction stays: its lease ends, and each of its events is then
+        begun alone, so that only the guilty one is counted.
+        """
+        begun = {_key(task.delivery) for task in self.present}
+        with self._held_lock:
+            held = [d for key, d in self._held.items() if key not in begun]
+        try:
+            transport.current().streams.release(self.group.name, self._consumer, held)
+        except (BusUnavailable, GroupMissing) as error:
+            logger.warning(
+                "group %s: entries stay until the lease ends: %s", self.group.name, error
+            )
+
+    # --- trouble --------------------------------------------------------------------------------
+
+    def set_up_again(self, missing: GroupMissing) -> None:
+        """Streams or groups are gone: make them again, from the beginning, never from the end."""
+        logger.error("group %s has to be set up again: %s", self.group.name, missing.detail)
+        try:
+            for stream in self._names:
+                transport.current().streams.ensure_group(stream, self.group.name, "beginning")
+        except BusUnavailable as error:
+            self.back_off(error)
+
+    def back_off(self, error: Exception) -> None:
+        """Neither read nor run for a while, longer with each failure in a row."""
+        wait_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+        if self._failures == 0:
+            logger.warning("group %s waits: %s", self.group.name, error)
+        self._failures += 1
+        self._rests_until = self._paused_until = time.monotonic() + wait_s
+
+    def _hold(self, deliveries: Iterable[Delivery]) -> None:
+        with self._held_lock:
+            self._held.update((_key(delivery), delivery) for delivery in deliveries)
+
+    def _let_go(self, delivery: Delivery) -> None:
+        with self._held_lock:
+            self._held.pop(_key(delivery), None)
+
+
+def _key(delivery: Delivery) -> tuple[str, bool, str]:
+    return delivery.stream, delivery.retry, delivery.entry_id
