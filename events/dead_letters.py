@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec.structs import asdict
 
 from events.conf import bus_settings
 from events.envelope import Event, now

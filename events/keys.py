@@ -32,8 +32,8 @@ def sweep_cursor(stream: str, group: str) -> str:
 
 
 def seen(stream: str) -> str:
-    """Sorted set: event id -> time (ms) of its append. Written by append, bounded by time and
-    number there."""
+    """Sorted set: event id -> time (ms) in its entry's id. Written by append, bounded by time and
+    number there; expires a window after the last append."""
     return f"{{{stream}}}:seen"
 
 

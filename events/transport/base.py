@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
+import msgspec
+
 RELEASED = "_released"
 """Consumer that holds entries handed back by a stopping worker until another takes them."""
 
@@ -20,8 +22,7 @@ RELEASED_IDLE_MS = 86_400_000
 """Idle time given to a handed-back entry, so that the next sweep takes it at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, gc=False):
     """One failed attempt, carried along with the retry."""
 
     at: str
@@ -31,8 +32,7 @@ class Failure:
     worker: str
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(msgspec.Struct, frozen=True, gc=False):
     """One event to be put on a stream."""
 
     stream: str
@@ -40,16 +40,17 @@ class Append:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """Where an event went; `entry_id` is None for a duplicate, which was not appended."""
+class Appended(msgspec.Struct, frozen=True, gc=False):
+    """Where an event stands on its stream."""
 
     event_id: UUID
     entry_id: str | None
+    """None when it was appended earlier and its entry is no longer there."""
+    duplicate: bool = False
+    """It was appended earlier; this time nothing was."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """An entry given to a consumer."""
 
     stream: str
@@ -72,15 +73,13 @@ class Delivery:
         return len(self.failures) + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Handled:
+class Handled(msgspec.Struct, frozen=True, gc=False):
     """Settle: done with this entry, whatever came of it."""
 
     delivery: Delivery
 
 
-@dataclass(frozen=True, slots=True)
-class RetryLater:
+class RetryLater(msgspec.Struct, frozen=True, gc=False):
     """Settle: done with this entry, run it again at `due_at`."""
 
     delivery: Delivery
@@ -91,8 +90,7 @@ class RetryLater:
 Settlement = Handled | RetryLater
 
 
-@dataclass(frozen=True, slots=True)
-class Redelivery:
+class Redelivery(msgspec.Struct, frozen=True, gc=False):
     """An event for one group's eyes only."""
 
     stream: str
@@ -123,7 +121,10 @@ class Streams(Protocol):
     """The entries of the bus and who reads them."""
 
     def append(self, batch: Sequence[Append]) -> list[Appended]:
-        """Put events on their streams, in order per stream; ids seen lately are not put again."""
+        """Put events on their streams, in order per stream; ids seen lately are not put again.
+
+        Of an id that comes twice the first is put. One call per stream and `append_batch` events.
+        """
 
     def ensure_group(self, stream: str, group: str, start: Start = "beginning") -> bool:
         """Create stream, retry stream and group where absent; True when the group is new."""
@@ -148,7 +149,11 @@ class Streams(Protocol):
         """
 
     def settle(self, group: str, settlements: Sequence[Settlement]) -> list[bool]:
-        """Acknowledge, and schedule what is to be retried; False: another had settled it."""
+        """Acknowledge, and schedule what is to be retried; False: another had settled it.
+
+        Of several Handled of one stream the server tells how many were ours: all say False where
+        some were not. Each RetryLater is told by itself: it is scheduled only where it was ours.
+        """
 
     def settle_all(self, work: Mapping[str, Sequence[Settlement]]) -> dict[str, list[bool]]:
         """`settle` for several groups in one round trip."""
@@ -282,8 +287,7 @@ class RetryState:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class TailEntry:
+class TailEntry(msgspec.Struct, frozen=True, gc=False):
     """An entry as somebody who only looks sees it."""
 
     stream: str

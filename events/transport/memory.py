@@ -9,11 +9,13 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import ParamSpec, TypeVar
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from events.conf import BusSettings
 from events.errors import BusUnavailable
@@ -118,7 +120,7 @@ class MemoryBus:
         self._streams: dict[str, _Stream] = {}
         self._retry: dict[tuple[str, str], _Stream] = defaultdict(_Stream)
         self._due: dict[tuple[str, str], dict[str, _Waiting]] = defaultdict(dict)
-        self._seen: dict[str, dict[UUID, float]] = defaultdict(dict)
+        self._seen: dict[str, dict[UUID, tuple[float, str]]] = defaultdict(dict)
         self._leases: dict[str, tuple[str, float]] = {}
         self._workers: dict[str, tuple[WorkerInfo, float]] = {}
 
@@ -131,17 +133,19 @@ class MemoryBus:
     def _append_one(self, item: Append) -> Appended:
         seen = self._seen[item.stream]
         oldest = self.clock.now() - self.settings.seen_window_s
-        for event_id in [i for i, at in seen.items() if at < oldest]:
+        for event_id in [i for i, (at, _) in seen.items() if at < oldest]:
             del seen[event_id]
-        if item.event_id in seen:
-            return Appended(item.event_id, None)
-        seen[item.event_id] = self.clock.now()
-        while len(seen) > self.settings.seen_limit:
-            del seen[next(iter(seen))]
         stream = self._streams.setdefault(item.stream, _Stream())
+        if item.event_id in seen:
+            known = seen[item.event_id][1]
+            there = _parsed(known) in stream.entries
+            return Appended(item.event_id, known if there else None, duplicate=True)
         entry_id = self._add(
             stream, lambda at: Delivery(item.stream, at, str(item.event_id), item.body)
         )
+        seen[item.event_id] = self.clock.now(), entry_id
+        while len(seen) > self.settings.seen_limit:
+            del seen[next(iter(seen))]
         return Appended(item.event_id, entry_id)
 
     def _add(self, stream: _Stream, make: Callable[[str], Delivery]) -> str:

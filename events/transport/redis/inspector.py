@@ -20,8 +20,8 @@ from events.transport.base import (
     WorkerInfo,
 )
 from events.transport.redis.connection import block, pipelined, raw_command, reaching, translated
+from events.transport.redis.entries import unpack_retry
 from events.transport.redis.presence import RedisPresence
-from events.transport.redis.streams import unpack_retry
 
 Command = Callable[[Any], Any]
 

@@ -13,6 +13,7 @@ from events import keys
 from events.errors import BusUnavailable
 from events.transport.base import Delivery, Reader
 from events.transport.redis.connection import BLOCK_MARGIN_S, reaching
+from events.transport.redis.entries import deliveries
 
 GOODBYE_S = 2.0
 """Longest wait for the answer to a read that was told to end."""
@@ -110,8 +111,6 @@ class RedisReader:
         return self._packed[1]
 
     def _answer(self) -> list[Delivery]:
-        from events.transport.redis.streams import deliveries
-
         self._asked_at = 0.0
         with reaching():
             try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-import msgspec
 import redis
+from msgspec.structs import replace
 
 from events import keys
 from events.conf import BusSettings
@@ -18,7 +18,6 @@ from events.transport.base import (
     Append,
     Appended,
     Delivery,
-    Failure,
     Reader,
     Redelivery,
     RetryLater,
@@ -34,20 +33,16 @@ from events.transport.redis.connection import (
     reaching,
     translated,
 )
+from events.transport.redis.entries import (
+    PackedRetry,
+    delivered,
+    deliveries,
+    pack_retry,
+)
 from events.transport.redis.reader import RedisReader, awaited
 
-
-class PackedRetry(msgspec.Struct, frozen=True, array_like=True):
-    """What an entry of a retry stream holds: the event and what became of it so far."""
-
-    event_id: str
-    body: bytes
-    redelivered: bool = False
-    failures: tuple[Failure, ...] = ()
-
-
-_pack = msgspec.msgpack.Encoder().encode
-unpack_retry = msgspec.msgpack.Decoder(PackedRetry).decode
+CALLS_IN_FLIGHT = 16
+"""Most append calls sent before the first reply is read: 3 200 events, a few megabytes."""
 
 
 class RedisStreams:
@@ -71,17 +66,20 @@ class RedisStreams:
         calls: list[Call] = []
         order: list[Append] = []
         for stream, members in _by_stream(batch, self._settings.append_batch):
-            pairs = [value for item in members for value in (str(item.event_id), item.body)]
-            calls.append(("append", [stream, keys.seen(stream)], [*limits, *pairs]))
+            values = [value for item in members for value in (str(item.event_id), item.body)]
+            calls.append(("append", [stream, keys.seen(stream)], [*limits, *values]))
             order += members
-        if not calls:
-            return []
-        replies = [entry for reply in self._scripts.call_all(calls) for entry in reply]
-        found = {
-            item.event_id: entry.decode() or None
-            for item, entry in zip(reversed(order), reversed(replies), strict=True)
-        }
-        return [Appended(item.event_id, found[item.event_id]) for item in batch]
+        found: dict[int, Appended] = {}
+        for item, entry in zip(order, chain.from_iterable(self._in_flight(calls)), strict=True):
+            entry_id = entry.decode()
+            known = entry_id.startswith("=")
+            found[id(item)] = Appended(item.event_id, entry_id.lstrip("=") or None, known)
+        return [found[id(item)] for item in batch]
+
+    def _in_flight(self, calls: Sequence[Call]) -> Iterator[Any]:
+        """Replies of the calls, a few of them on their way at a time."""
+        for at in range(0, len(calls), CALLS_IN_FLIGHT):
+            yield from self._scripts.call_all(calls[at : at + CALLS_IN_FLIGHT])
 
     def ensure_group(self, stream: str, group: str, start: Start = "beginning") -> bool:
         with reaching():
@@ -123,31 +121,22 @@ class RedisStreams:
         return self.settle_all({group: settlements})[group]
 
     def settle_all(self, work: Mapping[str, Sequence[Settlement]]) -> dict[str, list[bool]]:
-        pairs = [(group, item) for group, settlements in work.items() for item in settlements]
         by_place: dict[tuple[str, str], list[Settlement]] = defaultdict(list)
-        for group, settlement in pairs:
-            by_place[group, settlement.delivery.stream].append(settlement)
-        calls: list[Call] = [
-            (
-                "settle",
-                [
-                    stream,
-                    keys.retry_stream(stream, group),
-                    keys.due(stream, group),
-                    keys.bodies(stream, group),
-                ],
-                [group, *(value for member in members for value in _settlement_args(member))],
-            )
-            for (group, stream), members in by_place.items()
+        for group, settlements in work.items():
+            for settlement in settlements:
+                by_place[group, settlement.delivery.stream].append(settlement)
+        calls = [
+            _settle_call(group, stream, members) for (group, stream), members in by_place.items()
         ]
         replies = self._scripts.call_all(calls) if calls else []
-        settled = {
-            id(member): bool(ours)
-            for members, reply in zip(by_place.values(), replies, strict=True)
-            for member, ours in zip(members, reply, strict=True)
-        }
+        ours: dict[int, bool] = {}
+        for members, (done, *scheduled) in zip(by_place.values(), replies, strict=True):
+            later = [member for member in members if isinstance(member, RetryLater)]
+            all_ours = done == len(members) - len(later)
+            ours |= {id(member): all_ours for member in members}
+            ours |= {id(m): bool(told) for m, told in zip(later, scheduled, strict=True)}
         return {
-            group: [settled[id(settlement)] for settlement in settlements]
+            group: [ours[id(settlement)] for settlement in settlements]
             for group, settlements in work.items()
         }
 
@@ -161,7 +150,7 @@ class RedisStreams:
         commands = [
             lambda pipe, item=item: pipe.xadd(
                 keys.retry_stream(item.stream, group),
-                {"r": _pack(PackedRetry(item.event_id, item.body, redelivered=True))},
+                {"r": pack_retry(PackedRetry(item.event_id, item.body, redelivered=True))},
             )
             for item in batch
         ]
@@ -177,7 +166,7 @@ class RedisStreams:
         calls: list[Call] = [("reclaim", [name, cursor], args) for name, _ in sources]
         replies = self._scripts.call_all(calls)
         return [
-            _delivery(stream, retry, entry_id, fields, starts)
+            delivered(stream, entry_id, fields, retry=retry, starts=starts)
             for (_, retry), reply in zip(sources, replies, strict=True)
             for entry_id, fields, starts in reply
         ]
@@ -217,15 +206,6 @@ class RedisStreams:
         return int(self._scripts.call("trim", [stream], [before_ms]))
 
 
-def deliveries(reply: Any, sources: Mapping[str, str]) -> list[Delivery]:
-    """What XREADGROUP answered; `sources` gives the stream to which each retry stream belongs."""
-    return [
-        _delivery(sources.get(name, name), name in sources, entry_id, fields)
-        for name, entries in _named(reply)
-        for entry_id, fields in entries
-    ]
-
-
 def _by_stream(batch: Sequence[Append], most: int) -> Iterable[tuple[str, list[Append]]]:
     """The batch by stream, its order kept, in portions one call may carry."""
     by_stream: dict[str, list[Append]] = defaultdict(list)
@@ -236,52 +216,39 @@ def _by_stream(batch: Sequence[Append], most: int) -> Iterable[tuple[str, list[A
             yield stream, members[at : at + most]
 
 
-def _settlement_args(settlement: Settlement) -> list[Any]:
-    delivery = settlement.delivery
-    source = "r" if delivery.retry else "s"
-    if not isinstance(settlement, RetryLater):
-        return [source, delivery.entry_id, "", "", ""]
-    identity = delivery.event_id or delivery.entry_id
-    packed = PackedRetry(
-        delivery.event_id, delivery.body, delivery.redelivered, settlement.failures
-    )
-    return [source, delivery.entry_id, identity, int(settlement.due_at * 1_000), _pack(packed)]
+def _settle_call(group: str, stream: str, members: Sequence[Settlement]) -> Call:
+    """One call that settles what a group has done on one stream."""
+    plain: list[str] = []
+    retried: list[str] = []
+    later: list[Any] = []
+    for member in members:
+        delivery = member.delivery
+        if isinstance(member, RetryLater):
+            packed = PackedRetry(
+                delivery.event_id, delivery.body, delivery.redelivered, member.failures
+            )
+            later += [
+                "r" if delivery.retry else "s",
+                delivery.entry_id,
+                delivery.event_id or delivery.entry_id,
+                int(member.due_at * 1_000),
+                pack_retry(packed),
+            ]
+        elif delivery.retry:
+            retried.append(delivery.entry_id)
+        else:
+            plain.append(delivery.entry_id)
+    names = [
+        stream,
+        keys.retry_stream(stream, group),
+        keys.due(stream, group),
+        keys.bodies(stream, group),
+    ]
+    return "settle", names, [group, len(plain), len(retried), *plain, *retried, *later]
 
 
 def _source(group: str, delivery: Delivery) -> str:
     return keys.retry_stream(delivery.stream, group) if delivery.retry else delivery.stream
-
-
-def _named(reply: Any) -> Iterable[tuple[str, Any]]:
-    return ((name.decode(), entries) for name, entries in reply or ())
-
-
-def _delivery(
-    stream: str, retry: bool, entry_id: bytes, fields: Sequence[bytes] | None, starts: int = 1
-) -> Delivery:
-    """An entry as the server sends it. What does not keep to the form keeps its bytes."""
-    pairs: Mapping[bytes, bytes] = dict(zip(fields[::2], fields[1::2])) if fields else {}  # noqa: B905
-    if retry and b"r" in pairs:
-        packed = unpack_retry(pairs[b"r"])
-        return Delivery(
-            stream,
-            entry_id.decode(),
-            packed.event_id,
-            packed.body,
-            retry=True,
-            redelivered=packed.redelivered,
-            failures=packed.failures,
-            starts=starts,
-        )
-    body = pairs.get(b"e")
-    return Delivery(
-        stream,
-        entry_id.decode(),
-        pairs.get(b"id", b"").decode("utf-8", "replace"),
-        b" ".join(fields or ()) if body is None else body,
-        retry=retry,
-        starts=starts,
-    )
 
 
 def _raise_first(replies: Sequence[Any]) -> None:
