@@ -45,6 +45,17 @@ def save(model: type[Row], rows: Iterable[Row]) -> None:
         _write(changed, _statements(model, connection.vendor).upsert)
 
 
+def add(rows: Sequence[models.Model], *, unless_known: bool = False) -> None:
+    """Write new rows of one model in one statement; no keys made by the database come back.
+
+    One that breaks a unique constraint raises IntegrityError, or is passed over with
+    `unless_known`.
+    """
+    if rows:
+        said = _statements(type(rows[0]), connection.vendor)
+        _write(rows, said.create if unless_known else said.add)
+
+
 def forget(rows: models.QuerySet[Row]) -> int:
     """Delete these rows, a bounded number at a time, each in its own transaction; how many."""
     removed = 0
@@ -65,6 +76,9 @@ class _Statements:
     select: str
     """``{}`` is the condition."""
     is_key: str
+    written: Sequence[Any]
+    """Fields that are written: all but a key the database makes."""
+    add: str
     create: str
     upsert: str
 
@@ -76,8 +90,11 @@ def _statements(model: type[models.Model], vendor: str) -> _Statements:
     table, columns = _quoted(model._meta.db_table), ", ".join(_quoted(f.column) for f in fields)
     named_keys = ", ".join(_quoted(key.column) for key in keys)
     others = [_quoted(field.column) for field in fields if field not in keys]
-    places = ", ".join(["%s"] * len(fields))
-    insert = f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT "  # noqa: S608
+    written = [field for field in fields if not isinstance(field, models.AutoField)]
+    places = ", ".join(["%s"] * len(written))
+    named = ", ".join(_quoted(field.column) for field in written)
+    insert = f"INSERT INTO {table} ({named}) VALUES ({places})"  # noqa: S608
+    nothing = " ON CONFLICT DO NOTHING"
     changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in others)
     lock = "" if vendor == "sqlite" else " FOR UPDATE"
     return _Statements(
@@ -87,8 +104,15 @@ def _statements(model: type[models.Model], vendor: str) -> _Statements:
         keys=keys,
         select=f"SELECT {columns} FROM {table} WHERE {{}} ORDER BY {named_keys}{lock}",  # noqa: S608
         is_key="(" + " AND ".join(f"{_quoted(key.column)} = %s" for key in keys) + ")",
-        create=insert + "DO NOTHING",
-        upsert=insert + (f"({named_keys}) DO UPDATE SET {changes}" if others else "DO NOTHING"),
+        written=written,
+        add=insert,
+        create=insert + nothing,
+        upsert=insert
+        + (
+            f" ON CONFLICT ({named_keys}) DO UPDATE SET {changes}"
+            if others
+            else " ON CONFLICT DO NOTHING"
+        ),
     )
 
 
@@ -137,7 +161,7 @@ def _converted(value: Any, converters: Sequence[Callable[..., Any]]) -> Any:
 
 
 def _write(rows: Sequence[models.Model], statement: str) -> None:
-    fields = _statements(type(rows[0]), connection.vendor).fields
+    fields = _statements(type(rows[0]), connection.vendor).written
     values = [
         [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
         for row in rows

@@ -15,7 +15,7 @@ from events.domains.financial.models import (
     Subscription,
     SubscriptionPayment,
 )
-from events.domains.rows import locked, save
+from events.domains.rows import add, locked, save
 
 PERIOD = timedelta(days=30)
 """What one payment for a subscription pays for."""
@@ -50,7 +50,7 @@ def record_revenue(events: Sequence[Event], contexts: Sequence[Context]) -> None
         }
         context.caused("Financial.RevenueRecorded", said)
         entries.append(RevenueEntry(event_id=event.event_id, earned_at=event.occurred_at, **said))
-    RevenueEntry.objects.bulk_create(entries)
+    add(entries)
 
 
 @handles(
@@ -156,4 +156,4 @@ def raise_findings(events: Sequence[Event], contexts: Sequence[Context]) -> None
         findings.append(
             ComplianceFinding(event_id=event.event_id, raised_at=event.occurred_at, **said)
         )
-    ComplianceFinding.objects.bulk_create(findings)
+    add(findings)

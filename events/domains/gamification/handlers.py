@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from django.db import connection
+
 from events import Context, Event, Says, every, handles
 from events.domains.gamification.achievements import (
     Award,
@@ -16,7 +18,7 @@ from events.domains.gamification.achievements import (
 from events.domains.gamification.leaderboards import PLACES, Podium, periods
 from events.domains.gamification.levels import level_at, title_of, xp_of
 from events.domains.gamification.models import Achievement, Standing, TraderRecord, XPProfile
-from events.domains.rows import forget, locked, save
+from events.domains.rows import add, forget, locked, save
 
 SOCIAL_XP = {"like": 1, "comment": 2, "follow": 3, "share": 5}
 """Points for an interaction, by its kind: the more it takes to do, the more it is worth."""
@@ -100,9 +102,17 @@ def rank(events: Sequence[Event], contexts: Sequence[Context]) -> None:
     save(Standing, standings.values())
 
 
+BEST = (
+    "SELECT score FROM gamification_standing WHERE board = %s AND period = %s AND score > 0 "
+    "ORDER BY score DESC LIMIT %s"
+)
+"""Written out: three boards of every event ask for it, and the ORM builds it anew each time."""
+
+
 def _podium(board: str, period: str) -> Podium:
-    best = Standing.objects.filter(board=board, period=period, score__gt=0).order_by("-score")
-    return Podium(list(best.values_list("score", flat=True)[: PLACES + 1]))
+    with connection.cursor() as cursor:
+        cursor.execute(BEST, [board, period, PLACES + 1])
+        return Podium([score for (score,) in cursor.fetchall()])
 
 
 def _advance(context: Context, standing: Standing, podium: Podium) -> None:
@@ -153,7 +163,7 @@ def keep_records(events: Sequence[Event], contexts: Sequence[Context]) -> None:
         unlocked += _unlock(event, context, newly_earned(before, record))
     save(TraderRecord, records.values())
     # Where another worker handles the same event at this moment the inbox decides, not these rows.
-    Achievement.objects.bulk_create(unlocked, ignore_conflicts=True)
+    add(unlocked, unless_known=True)
 
 
 def _traded(record: TraderRecord, event: Event, context: Context) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from events import Context, Event, Reject, handles
 from events.domains.nft.models import Listing, Reward, Token
-from events.domains.rows import locked, save
+from events.domains.rows import add, locked, save
 
 MINTED = "NFT.NFTMinted"
 SOLD = "NFT.MarketplaceSale"
@@ -41,7 +41,7 @@ def give_rewards(events: Sequence[Event], contexts: Sequence[Context]) -> None:
         }
         context.caused("NFT.RewardDistributed", said)
         rewards.append(Reward(owed_at=event.occurred_at, given_at=datetime.now(UTC), **said))
-    Reward.objects.bulk_create(rewards)
+    add(rewards)
 
 
 @handles("NFT.RewardClaimed", group="nft_reward_distributors", batch=True, says=[MINTED])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from events import Context, Event, Says, every, handles
-from events.domains.rows import forget, locked, save
+from events.domains.rows import add, forget, locked, save
 from events.domains.social.influence import gain
 from events.domains.social.models import ClanScore, FeedEntry, Scoreboard, SocialProfile
 
@@ -44,7 +44,7 @@ def share_trades(events: Sequence[Event], contexts: Sequence[Context]) -> None:
         kind = FeedEntry.Kind.TRADE_SHARE
         context.caused(INTERACTION, {"user_id": told.user_id, "kind": kind.value})
         entries.append(_entry(event, told.user_id, kind, told.reason))
-    FeedEntry.objects.bulk_create(entries)
+    add(entries)
 
 
 @handles(
@@ -63,7 +63,7 @@ def write_feed(events: Sequence[Event], contexts: Sequence[Context]) -> None:
         entry = _entry(event, context.payload.user_id, kind, wording.format(context.payload))
         _say(context, entry)
         entries.append(entry)
-    FeedEntry.objects.bulk_create(entries)
+    add(entries)
 
 
 @handles("Trading.ClanBattleScoreUpdated", group="clan_battle_processors", batch=True, says=[ENTRY])
@@ -84,7 +84,7 @@ def score_clans(events: Sequence[Event], contexts: Sequence[Context]) -> None:
         entries.append(entry)
     save(Scoreboard, boards.values())
     save(ClanScore, scores.values())
-    FeedEntry.objects.bulk_create(entries)
+    add(entries)
 
 
 def _leads(board: Scoreboard, score: ClanScore, at: datetime) -> bool:

@@ -8,7 +8,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from events import Context, Event, handles
-from events.domains.rows import locked, save
+from events.domains.rows import add, locked, save
 from events.domains.trading.limits import (
     LARGEST_SAID,
     Breach,
@@ -78,7 +78,7 @@ def give_rewards(events: Sequence[Event], contexts: Sequence[Context]) -> None:
             )
         )
     # Where another worker handles the same trade at this moment the inbox decides, not this row.
-    TradingReward.objects.bulk_create(rewards, ignore_conflicts=True)
+    add(rewards, unless_known=True)
 
 
 @handles(TRADES, group="trading_internal", batch=True, says=["Trading.ClanBattleScoreUpdated"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from events import Context, Event, every, handles
-from events.domains.rows import forget, locked, save
+from events.domains.rows import add, forget, locked, save
 from events.domains.user import webhook
 from events.domains.user.models import Notification, Profile
 from events.domains.user.notices import WORDING, notice
@@ -45,7 +45,7 @@ def notify(events: Sequence[Event], contexts: Sequence[Context]) -> None:
         }
         context.caused("User.NotificationSent", {**said, "channel": "in_app"})
         notifications.append(Notification(sent_at=datetime.now(UTC), **said))
-    Notification.objects.bulk_create(notifications)
+    add(notifications)
 
 
 if webhook.address():
