@@ -9,7 +9,7 @@ from uuid import UUID
 from events import relay
 from events.envelope import Event
 from events.store import after_commit, store, writing
-from events.validation import validated
+from events.validation import publishable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,13 @@ def publish(*events: Event) -> PublishResult:
 
     Runs in the caller's transaction, or in its own if there is none. When it returns (and the
     caller's transaction commits) the events survive the loss of the whole bus. Publishing an id
-    again changes nothing. Two queries and one append call per stream, whatever their number.
+    again changes nothing; of an id that comes twice in one call the first is stored. Two queries
+    and one append call per stream, whatever their number.
     Raises InvalidEvent, and stores none of them, when one does not validate.
     """
-    checked = [validated_again(event) for event in events]
+    checked = [publishable(event)[0] for event in events]
     with writing():
-        rows, duplicates = store(checked)
-        after_commit(partial(relay.after_commit, rows))
-    return PublishResult(tuple(row.event_id for row in rows), tuple(duplicates))
-
-
-def validated_again(event: Event) -> Event:
-    """The event checked against the registry, however it was made."""
-    return validated(event.to_dict())
+        relay.marks.take_along()
+        appends, duplicates = store(checked)
+        after_commit(partial(relay.after_commit, appends))
+    return PublishResult(tuple(item.event_id for item in appends), tuple(duplicates))

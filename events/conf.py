@@ -42,6 +42,8 @@ class BusSettings:
     """Most ids remembered per stream."""
     poison_starts: int = 3
     """An entry whose handling was started this often and never ended kills workers."""
+    mark_every_s: float = 0.1
+    """How often a process marks in SQL what the bus has taken; 0 marks each publish at once."""
     max_depth: int = 32
     """Longest path from a root event; beyond it a chain is taken for a loop."""
     heartbeat_s: float = 5.0

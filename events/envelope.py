@@ -18,11 +18,12 @@ INHERITED_METADATA = ("synthetic", "trace")
 """What an event hands on to those it causes, beside its depth."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Something that happened: an immutable envelope around a payload.
 
     `data` and `metadata` are JSON-ready (money as strings, times as ISO 8601). Instances are made
-    by `Event.new`, which validates, or by `from_json`, which checks only the envelope.
+    by `Event.new`, which validates, or by `from_json`, which checks only the envelope. One that was
+    validated carries its bytes as a seal (see `sealed`), so that it is not validated twice.
     """
 
     event_id: UUID
@@ -127,6 +128,24 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
             return _decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidEvent("event", (Problem(*_field_and_reason(error)),)) from error
+
+
+SEAL = "seal"
+
+
+def sealed(event: Event, body: bytes) -> Event:
+    """Note that this event was validated when it read as `body`. Returns the event."""
+    event.__dict__[SEAL] = body
+    return event
+
+
+def body_if_sealed(event: Event) -> bytes | None:
+    """The event as it travels, if it was validated and is unchanged since; else None.
+
+    `data` is a dict that may have been changed: the seal holds only while it reads the same.
+    """
+    seal: bytes | None = event.__dict__.get(SEAL)
+    return seal if seal is not None and event.to_json() == seal else None
 
 
 class _Maker:

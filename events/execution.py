@@ -25,10 +25,10 @@ from events.failures import describe
 from events.faults import Faults
 from events.groups import Group, Handler
 from events.limits import TimeLimit
-from events.models import ConsumerGroup, HandledEvent, StoredEvent
-from events.rows import insert, settled
+from events.models import ConsumerGroup
+from events.rows import mark_handled, settled
 from events.store import store_new, worth_repeating
-from events.transport.base import Delivery, Handled, Settlement
+from events.transport.base import Append, Delivery, Handled, Settlement
 from events.validation import canonical, payload_of
 
 MAX_DURATION_US = 2_147_483_647
@@ -104,8 +104,8 @@ class Unit:
     """What one transaction has done for a group."""
 
     tasks: Sequence[Task]
-    said: Sequence[StoredEvent]
-    """Rows of the events that follow, to be relayed once committed."""
+    said: Sequence[Append]
+    """The events that follow, to be relayed once committed."""
 
     @property
     def settlements(self) -> list[Settlement]:
@@ -353,7 +353,7 @@ class Execution:
             delivery = task.delivery
             self._faults.strike(task.event, self.group.name, delivery.attempt, delivery.redelivered)
 
-    def _record(self, tasks: Sequence[Task], fresh: Sequence[Task]) -> list[StoredEvent]:
+    def _record(self, tasks: Sequence[Task], fresh: Sequence[Task]) -> list[Append]:
         """The inbox marks and the said events, in the handlers' own transaction."""
         if not self.idempotent:
             self._mark(fresh)
@@ -361,19 +361,22 @@ class Execution:
         if redelivered:
             resolve(self.group.name, redelivered)
         said = [event for task in fresh for event in task.context.said]
-        return store_new(said) if said else []
+        try:
+            return store_new(said) if said else []
+        except InvalidEvent as error:  # a handler changed what it had said
+            raise UnitFailed(None, error) from error
 
     def _mark(self, tasks: Sequence[Task]) -> None:
         at, group_id = now(), self.prepare()
-        insert(
+        mark_handled(
             [
-                HandledEvent(
-                    group_id=group_id,
-                    event_id=task.event_id,
-                    handled_at=at,
-                    duration_us=min(task.took_us, MAX_DURATION_US),
-                    attempts=task.delivery.attempt,
-                    ignored=not task.handlers,
+                (
+                    group_id,
+                    task.event_id,
+                    at,
+                    min(task.took_us, MAX_DURATION_US),
+                    task.delivery.attempt,
+                    not task.handlers,
                 )
                 for task in tasks
             ]

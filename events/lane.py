@@ -23,7 +23,6 @@ from events.conf import BusSettings
 from events.errors import BusUnavailable
 from events.execution import Contention, Task, Unit, UnitFailed
 from events.limits import HandlerTimeout
-from events.models import StoredEvent
 from events.runner import BACKOFF_S, GroupRunner
 from events.store import refresh_connections, worth_repeating, writing
 from events.transport.base import GroupMissing, Settlement
@@ -189,6 +188,7 @@ class Lane:
         ends_at = time.perf_counter() + self._budget_s
         try:
             with writing():
+                relay.marks.take_along()
                 for runner in ready:
                     if done and time.perf_counter() > ends_at:
                         break
@@ -266,8 +266,7 @@ class Lane:
 
     def _finish(self, done: Done) -> None:
         """What is committed: relay what was said, then acknowledge, all groups together."""
-        said: list[StoredEvent] = [row for unit in done.values() for row in unit.said]
-        relay.after_commit(said)
+        relay.after_commit([item for unit in done.values() for item in unit.said])
         self._settle({runner: unit.settlements for runner, unit in done.items()})
 
     def _settle(self, done: Mapping[GroupRunner, list[Settlement]]) -> None:

@@ -26,6 +26,8 @@ class StoredEvent(models.Model):
     occurred_at = models.DateTimeField()
     stored_at = models.DateTimeField()
     relayed_at = models.DateTimeField(null=True)
+    entry_id = models.CharField(max_length=50, db_default="")
+    """Its entry on the bus; empty while it is not there, or when nobody knows which it is."""
     synthetic = models.BooleanField(default=False)
     body = models.TextField()
     """The envelope exactly as it travels."""

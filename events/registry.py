@@ -32,7 +32,7 @@ def _no_float(value: Any) -> Any:
     return value
 
 
-Money = Annotated[Decimal, BeforeValidator(_no_float), Field(max_digits=24, decimal_places=8)]
+Money = Annotated[Decimal, Field(max_digits=24, decimal_places=8), BeforeValidator(_no_float)]
 """An exact amount; a string on the wire. Floats are refused."""
 
 UserId = Annotated[int, Field(ge=1, le=2**63 - 1, description="Id of the user.")]
@@ -122,6 +122,9 @@ class DomainEventRegistry:
 
         Raises UnknownType with the nearest names.
         """
+        known = self._types.get((name, version or self._latest.get(name, 0)))
+        if known is not None:
+            return known
         plain, suffix = _split_version(name)
         canonical = self._names.get(plain)
         if canonical is None:

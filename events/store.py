@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import Error as DatabaseError
@@ -12,8 +14,11 @@ from django.db import InterfaceError, OperationalError, connection, connections,
 
 from events.envelope import Event, now
 from events.models import StoredEvent
-from events.rows import insert
-from events.validation import encoded
+from events.rows import insert, insert_unknown, known_events
+from events.transport.base import Append
+from events.validation import encoded, publishable
+
+Row = tuple[Any, ...]
 
 _sqlite_writer = threading.RLock()
 _thread = threading.local()
@@ -89,23 +94,47 @@ def worth_repeating(error: BaseException) -> bool:
     return lost or any(phrase in text for phrase in REPEATABLE_SQLITE)
 
 
-def store(events: Sequence[Event]) -> tuple[list[StoredEvent], list[UUID]]:
-    """Write events as rows still to be relayed; returns the rows and the ids already known.
+STORED = (
+    "event_id", "event_type", "event_version", "domain", "entity_id", "correlation_id",
+    "causation_id", "producer", "occurred_at", "stored_at", "relayed_at", "synthetic", "body",
+)  # fmt: skip
 
-    One query to look, one to write, whatever their number. Call it inside a transaction.
+
+def store(events: Sequence[Event]) -> tuple[list[Append], list[UUID]]:
+    """Write events as rows still to be relayed; returns what to append and the ids already known.
+
+    An id that is stored, or comes twice, is a duplicate: the first one stays. One query to look,
+    one to write, whatever their number. Call it inside a transaction.
     """
-    by_id = {event.event_id: event for event in events}
-    known = set(StoredEvent.objects.filter(event_id__in=by_id).values_list("event_id", flat=True))
-    duplicates = [event.event_id for event in events if event.event_id in known]
-    new = [event for event_id, event in by_id.items() if event_id not in known]
-    return store_new(new), duplicates
+    unique: dict[UUID, Event] = {}
+    again: list[UUID] = []
+    for event in events:
+        if event.event_id in unique:
+            again.append(event.event_id)
+        else:
+            unique[event.event_id] = event
+    appends = store_new(list(unique.values()))
+    new = {item.event_id for item in appends}
+    return appends, [*(event_id for event_id in unique if event_id not in new), *again]
 
 
-def store_new(events: Sequence[Event]) -> list[StoredEvent]:
-    """Write events whose ids were just made, so that nobody can know them. One query."""
-    rows = [_row(event) for event in events]
-    insert(rows, unless_known=True)
-    return rows
+def store_new(events: Sequence[Event]) -> list[Append]:
+    """Write events of different ids, those known already excepted; returns what to append.
+
+    Raises InvalidEvent when one was changed after it was made and does not validate any more.
+    """
+    checked = [publishable(event) for event in events]
+    at = now()
+    new = insert_unknown(
+        STORED,
+        [_row(event, body, at, None) for event, body in checked],
+        [event.event_id for event, _ in checked],
+    )
+    return [
+        Append(event.get_stream_name(), event.event_id, body)
+        for event, body in checked
+        if event.event_id in new
+    ]
 
 
 def remember(events: Sequence[Event]) -> int:
@@ -114,26 +143,30 @@ def remember(events: Sequence[Event]) -> int:
     Returns how many were new. Their rows count as relayed: the bus has them.
     """
     by_id = {event.event_id: event for event in events}
-    known = set(StoredEvent.objects.filter(event_id__in=by_id).values_list("event_id", flat=True))
-    rows = [_row(event) for event_id, event in by_id.items() if event_id not in known]
-    for row in rows:
-        row.relayed_at = row.stored_at
-    insert(rows, unless_known=True)
+    known = known_events(by_id)
+    at = now()
+    rows = [
+        _row(event, encoded(event), at, at)
+        for event_id, event in by_id.items()
+        if event_id not in known
+    ]
+    insert(StoredEvent, STORED, rows, unless_known=True)
     return len(rows)
 
 
-def _row(event: Event) -> StoredEvent:
-    return StoredEvent(
-        event_id=event.event_id,
-        event_type=event.event_type,
-        event_version=event.event_version,
-        domain=event.domain,
-        entity_id=event.entity_id,
-        correlation_id=event.correlation_id,
-        causation_id=event.causation_id,
-        producer=event.producer,
-        occurred_at=event.occurred_at,
-        stored_at=now(),
-        synthetic=event.synthetic,
-        body=encoded(event).decode(),
+def _row(event: Event, body: bytes, stored_at: datetime, relayed_at: datetime | None) -> Row:
+    return (
+        event.event_id,
+        event.event_type,
+        event.event_version,
+        event.domain,
+        event.entity_id,
+        event.correlation_id,
+        event.causation_id,
+        event.producer,
+        event.occurred_at,
+        stored_at,
+        relayed_at,
+        event.synthetic,
+        body.decode(),
     )

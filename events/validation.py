@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,7 +15,7 @@ from msgspec.structs import replace
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from events.conf import bus_settings
-from events.envelope import Event, made_by, new_event_id, now
+from events.envelope import Event, body_if_sealed, made_by, new_event_id, now, sealed
 from events.errors import InvalidEvent, Problem
 from events.registry import EventType, Payload, registry
 
@@ -24,6 +26,56 @@ MAX_DEPTH = 32
 """Deepest nesting of `metadata`; deeper JSON is an attack or a mistake."""
 
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+@dataclass(slots=True)
+class _Plain:
+    """What our own code gives, of the right types already."""
+
+    event_type: str
+    data: dict[str, Any]
+    metadata: dict[str, Any] = field(default_factory=dict)
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+    producer: str | None = None
+    event_version: int | None = None
+    event_id: UUID | None = None
+    occurred_at: datetime | None = None
+    domain: str | None = None
+    entity_id: str | None = None
+
+
+_PLAIN_TYPES: dict[str, type] = {
+    "event_type": str,
+    "data": dict,
+    "metadata": dict,
+    "correlation_id": UUID,
+    "causation_id": UUID,
+    "producer": str,
+}
+
+
+def _plain(raw: Mapping[str, Any]) -> _Plain | None:
+    """The envelope as it stands, where no model is needed to see that it is right; else None.
+
+    Checking an envelope by its model costs as much as checking the payload; a handler's said event
+    and a service's new one are of Python types already. The event type's name is checked by the
+    registry, which knows it or not.
+    """
+    for name, value in raw.items():
+        if type(value) is not _PLAIN_TYPES.get(name):
+            return None
+    if "event_type" not in raw or "data" not in raw:
+        return None
+    producer = raw.get("producer")
+    if producer is not None and not _is_label(producer):
+        return None
+    return _Plain(**raw)
+
+
+@lru_cache(maxsize=1_000)
+def _is_label(text: str) -> bool:
+    return 1 <= len(text) <= 200 and text.isprintable()
 
 
 class EventValidationModel(BaseModel):
@@ -48,23 +100,26 @@ def validated(raw: Mapping[str, Any]) -> Event:
     """Make an event of a raw envelope, or raise InvalidEvent with every problem found.
 
     Aliases become the canonical name, decimals and dates become strings, the entity id is read
-    from the payload, a missing id, time, correlation, producer is filled in.
+    from the payload, a missing id, time, correlation, producer is filled in. An event that would
+    not be carried because it is too large is refused here.
     """
-    given = _envelope(raw)
+    given = _plain(raw) or _envelope(raw)
     entry = registry.resolve(given.event_type, given.event_version)
     payload = _payload(entry, given.data)
     entity_id = given.entity_id or str(getattr(payload, entry.entity_field))
     problems = [*_domain_problems(given, entry), *_entity_problems(entry, entity_id)]
-    problems += _metadata_problems(given.metadata)
+    if given.metadata:
+        problems += _metadata_problems(given.metadata)
     occurred_at = given.occurred_at or now()
-    try:
-        occurred_at = occurred_at.astimezone(UTC)
-    except OverflowError:
-        problems.append(Problem("occurred_at", "lies outside the years 1 to 9999 in UTC"))
+    if occurred_at.tzinfo is not UTC:
+        try:
+            occurred_at = occurred_at.astimezone(UTC)
+        except OverflowError:
+            problems.append(Problem("occurred_at", "lies outside the years 1 to 9999 in UTC"))
     if problems:
         raise InvalidEvent(entry.name, tuple(problems))
     event_id = given.event_id or new_event_id()
-    return Event(
+    event = Event(
         event_id=event_id,
         event_type=entry.name,
         event_version=entry.version,
@@ -77,6 +132,16 @@ def validated(raw: Mapping[str, Any]) -> Event:
         data=payload.model_dump(mode="json", exclude_none=True),
         metadata=given.metadata,
     )
+    return sealed(event, encoded(event))
+
+
+def publishable(event: Event) -> tuple[Event, bytes]:
+    """An event that is valid now, and its bytes; validated again unless its seal holds."""
+    body = body_if_sealed(event)
+    if body is None:
+        event = validated(event.to_dict())
+        body = event.to_json()
+    return event, body
 
 
 def canonical(event: Event) -> Event:
@@ -124,7 +189,7 @@ def _problems(error: ValidationError, *prefix: str) -> tuple[Problem, ...]:
     )
 
 
-def _domain_problems(given: EventValidationModel, entry: EventType) -> list[Problem]:
+def _domain_problems(given: EventValidationModel | _Plain, entry: EventType) -> list[Problem]:
     if given.domain is None or given.domain == entry.domain:
         return []
     return [Problem("domain", f"is {given.domain!r}, but {entry.name} belongs to {entry.domain!r}")]

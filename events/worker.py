@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from django.db import Error as SqlError
-from django.db import connection, connections
+from django.db import connection
 
 from events import relay
 from events.conf import bus_settings
@@ -31,9 +31,6 @@ STUCK = 75
 
 KEEP_EVERY_S = 0.1
 
-MARKS_S = 5.0
-"""How long the last marks may take at the end; what is not marked is relayed once more."""
-
 
 class Worker:
     """One process: lanes that run the groups, and this thread, which keeps what they hold."""
@@ -48,8 +45,6 @@ class Worker:
     ) -> None:
         self._settings = bus_settings()
         self._stop = threading.Event()
-        self._over = threading.Event()
-        """Every lane has ended, or is left behind."""
         self._next_renewal = 0.0
         self._report = report
         self._drain_timeout_s = drain_timeout_s
@@ -79,9 +74,6 @@ class Worker:
         lease ends.
         """
         self._report(f"worker {self.name} starts with {len(self._runners)} groups")
-        relay.marks.together(True)
-        marking = threading.Thread(target=self._mark_relayed, name="marks", daemon=True)
-        marking.start()
         for runners in _shared_out(self._runners, self._wanted_threads):
             self._open(runners)
         stuck = self._keep_until(self._stop.is_set)
@@ -90,9 +82,7 @@ class Worker:
         drained_by = time.monotonic() + self._drain_timeout_s
         if not stuck:
             stuck = self._keep_until(lambda: self._drained() or time.monotonic() > drained_by)
-        self._over.set()
-        marking.join(MARKS_S)
-        relay.marks.together(False)
+        self._flush_marks()
         return self._leave(stuck or not self._drained())
 
     def run_once(self) -> int:
@@ -191,12 +181,6 @@ class Worker:
             runner.sweep_if_due()
         except (GroupMissing, Contention) as error:
             logger.debug("group %s: nothing could be taken over: %s", runner.group.name, error)
-
-    def _mark_relayed(self) -> None:
-        while not self._over.wait(KEEP_EVERY_S):
-            self._flush_marks()
-        self._flush_marks()
-        connections.close_all()
 
     def _flush_marks(self) -> None:
         try:

@@ -20,5 +20,8 @@ os.environ["ASTRA_TRANSPORT"] = "memory"
 
 from astra_console.settings import *  # noqa: E402, F403
 
+ASTRA = {**ASTRA, "mark_every_s": 0}  # noqa: F405
+"""A test that has published may look at once."""
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 """Not for secrecy: the real one takes a third of a second per sign-in, on purpose."""

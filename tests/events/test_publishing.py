@@ -7,6 +7,7 @@ from events import InvalidEvent, publish, relay
 from events.envelope import Event
 from events.models import StoredEvent
 from events.store import remember
+from events.transport.base import Append
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 
@@ -108,8 +109,9 @@ def test_the_relay_leaves_young_rows_to_the_process_that_wrote_them(bus: Bus) ->
 
 def test_a_row_relayed_twice_stands_on_the_bus_once(bus: Bus) -> None:
     publish(trade())
+    row = StoredEvent.objects.get()
 
-    relay.relay(list(StoredEvent.objects.all()))
+    relay.relay([Append(row.event.get_stream_name(), row.event_id, row.body.encode())])
 
     assert on_the_bus(bus) == 1
 
@@ -120,3 +122,34 @@ def test_events_that_came_by_the_bus_alone_are_remembered_once(bus: Bus) -> None
 
     assert remember([known, new, new]) == 1
     assert StoredEvent.objects.get(event_id=new.event_id).relayed_at is not None
+
+
+def test_of_an_id_that_comes_twice_in_one_call_the_first_is_stored(bus: Bus) -> None:
+    first = trade("1.00")
+    second = trade("2.00", event_id=first.event_id)
+
+    result = publish(first, second)
+
+    assert (result.accepted, result.duplicates) == ((first.event_id,), (first.event_id,))
+    assert StoredEvent.objects.get().event == first
+
+
+def test_what_was_changed_after_it_was_made_is_validated_again(bus: Bus) -> None:
+    event = trade("1500.00")
+    event.data["value"] = -1
+
+    with pytest.raises(InvalidEvent, match=r"data\.value"):
+        publish(event)
+
+    event.data["value"] = "2.50"
+    publish(event)
+    assert StoredEvent.objects.get().event.data["value"] == "2.50"
+
+
+def test_an_event_read_from_bytes_is_validated(bus: Bus) -> None:
+    raw = trade().to_json().replace(b'"1500.00"', b'"-1"')
+
+    with pytest.raises(InvalidEvent, match=r"data\.value"):
+        publish(Event.from_json(raw))
+
+    assert StoredEvent.objects.count() == 0

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 from django.db.models import QuerySet
+from pytest_django import Settings
 
 from events import BusUnavailable, Event, publish, relay
 from events.models import StoredEvent
@@ -101,7 +102,7 @@ def test_the_moment_of_the_first_relay_stays(bus: Bus) -> None:
     publish(trade())
     row = StoredEvent.objects.get()
 
-    relay.relay([row])
+    relay.relay([Append(row.event.get_stream_name(), row.event_id, row.body.encode())])
 
     assert row.relayed_at is not None
     assert StoredEvent.objects.get().relayed_at == row.relayed_at
@@ -138,12 +139,13 @@ def test_publishing_succeeds_when_sql_takes_no_mark_after_the_commit(
     assert (waiting(), len(on_the_bus(bus))) == (0, 1)
 
 
-def test_the_job_marks_what_it_relays_before_it_looks_again(bus: Bus) -> None:
+def test_the_job_marks_what_it_relays_before_it_looks_again(
+    bus: Bus, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wait_in_sql(bus, trade())
-    relay.marks.together(True)
-    try:
-        relay.relay_waiting()
-    finally:
-        relay.marks.together(False)
+    settings.ASTRA = {**settings.ASTRA, "mark_every_s": 60}
+    monkeypatch.setattr(relay, "marks", relay.Marks())
+
+    relay.relay_waiting()
 
     assert waiting() == 0

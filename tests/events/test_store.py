@@ -156,7 +156,7 @@ def test_what_is_stored_twice_in_one_call_is_one_row(db: None) -> None:
     rows, duplicates = store([new, known, new])
 
     assert [row.event_id for row in rows] == [new.event_id]
-    assert duplicates == [known.event_id]
+    assert duplicates == [known.event_id, new.event_id]
     assert StoredEvent.objects.count() == 2
 
 
