@@ -1,11 +1,11 @@
 """Everything a domain needs to say and to hear events.
 
-    say      publish, Event
+    say      publish, publish_direct, Event
     declare  event_type, Payload, Money, UserId, PERSONAL, SECRET
     hear     handles, Says, Context, every
     outcome  Retry, Reject
     store    remember
-    errors   AstraError, InvalidEvent, UnknownType, Problem
+    errors   AstraError, InvalidEvent, UnknownType, Problem, BusUnavailable, BusFull
 
 Names are resolved when first used (PEP 562), so that importing this package costs nothing and
 works before Django is set up. What is declared can be listed: ``events.registry.registry.all()``
@@ -18,10 +18,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from events.bus import PublishResult, publish
+    from events.bus import PublishResult, publish, publish_direct
     from events.envelope import Event
     from events.errors import (
         AstraError,
+        BusFull,
         BusUnavailable,
         InvalidEvent,
         Problem,
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 _HOME = {
     "PublishResult": "bus",
     "publish": "bus",
+    "publish_direct": "bus",
     "Event": "validation",
     "AstraError": "errors",
+    "BusFull": "errors",
     "BusUnavailable": "errors",
     "InvalidEvent": "errors",
     "Problem": "errors",
@@ -63,6 +66,7 @@ __all__ = [
     "PERSONAL",
     "SECRET",
     "AstraError",
+    "BusFull",
     "BusUnavailable",
     "Context",
     "Event",
@@ -80,6 +84,7 @@ __all__ = [
     "every",
     "handles",
     "publish",
+    "publish_direct",
     "remember",
 ]
 

@@ -40,6 +40,9 @@ class BusSettings:
     """How long the bus remembers an event id, to append a repeated one only once."""
     seen_limit: int = 100_000
     """Most ids remembered per stream."""
+    backlog_cap: int = 2_500_000
+    """Entries a group may have before it on one stream until nothing is added; 0 sets no cap. Some
+    1.5 GB of events of ordinary size: the guard of a server that has no memory limit."""
     poison_starts: int = 3
     """An entry whose handling was started this often and never ended kills workers."""
     mark_every_s: float = 0.1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,22 @@ class UnknownType(InvalidEvent):
 
 
 class BusUnavailable(AstraError):
-    """Nobody must act at once: the bus server does not answer; what is in SQL waits."""
+    """Nobody must act at once: the bus server does not answer; what is in SQL waits.
+
+    Raised by `publish_direct`, it tells what became of the events: `appended` are on the bus for
+    certain, of `unknown` nobody knows, the rest is not there.
+    """
+
+    def __init__(
+        self, message: str, *, appended: Sequence[UUID] = (), unknown: Sequence[UUID] = ()
+    ) -> None:
+        super().__init__(message)
+        self.appended = tuple(appended)
+        self.unknown = tuple(unknown)
+
+
+class BusFull(BusUnavailable):
+    """The producer must slow down, the operator look: the bus has no room for more at present."""
 
 
 class Refused(AstraError):

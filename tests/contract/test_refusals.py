@@ -10,7 +10,7 @@ import redis as client_library
 
 from events.conf import bus_settings
 from events.envelope import new_event_id
-from events.errors import BusUnavailable
+from events.errors import BusFull
 from events.transport import redis
 from events.transport.base import Append, Transport
 from tests.servers import BusServer
@@ -40,8 +40,8 @@ def memory_is_full(server: BusServer) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("memory_is_full")
-def test_a_full_memory_is_a_bus_that_is_not_available(opened: Transport) -> None:
-    with pytest.raises(BusUnavailable, match="refuses"):
+def test_a_full_memory_is_a_bus_that_is_full(opened: Transport) -> None:
+    with pytest.raises(BusFull, match="refuses"):
         opened.streams.append([Append(STREAM, new_event_id(), b"1")])
 
 

@@ -12,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from events.errors import BusUnavailable
+from events.errors import BusFull, BusUnavailable
 from events.transport.base import GroupMissing
 
 CONNECT_TIMEOUT_S = 2.0
@@ -24,7 +24,6 @@ RAW_COMMANDS = ("XREADGROUP", "XREAD", "XRANGE", "XINFO STREAM", "XINFO GROUPS",
 """Commands whose replies we read as the server sends them."""
 
 REFUSALS = (
-    redis.exceptions.OutOfMemoryError,
     redis.exceptions.ReadOnlyError,
     redis.exceptions.ClusterDownError,
     redis.exceptions.MasterDownError,
@@ -71,6 +70,8 @@ def translated(error: Exception) -> Exception:
     text = str(error)
     if text.startswith(("NOGROUP", "UNBLOCKED")):
         return GroupMissing(text)
+    if isinstance(error, redis.exceptions.OutOfMemoryError):
+        return BusFull(f"the bus server refuses: {text}")
     if isinstance(error, REFUSALS) or text.startswith(("MISCONF", "NOREPLICAS")):
         return BusUnavailable(f"the bus server refuses: {text}")
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
