@@ -62,6 +62,10 @@ class BusFull(BusUnavailable):
     """The producer must slow down, the operator look: the bus has no room for more at present."""
 
 
+class BusRefused(AstraError):
+    """The operator must act: the server refuses a command for itself, and will do so again."""
+
+
 class Refused(AstraError):
     """The operator must act: the operation is not allowed, for the reason given."""
 

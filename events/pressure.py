@@ -88,14 +88,14 @@ class Gauge:
 
     def latest(self) -> Pressure:
         """What was read last, however old; asks nobody."""
-        return self._latest if self._bus is transport.current() else Pressure()
+        return self._latest if self._bus is transport.hasty() else Pressure()
 
     def pressure(self, streams: Collection[str]) -> Pressure:
         """A reading no older than READ_EVERY_S; raises BusUnavailable when none can be had.
 
         One thread asks at a time, the others go by the reading before.
         """
-        bus = transport.current()
+        bus = transport.hasty()
         since = time.monotonic() - READ_EVERY_S
         if bus is self._bus and all(self._read_at.get(name, 0.0) > since for name in streams):
             return self._latest

@@ -8,8 +8,8 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
@@ -17,13 +17,14 @@ from django.db import connection, connections
 
 from events import transport
 from events.conf import bus_settings
-from events.envelope import now, stream_name
-from events.errors import BusUnavailable
+from events.envelope import now
+from events.errors import BusRefused, BusUnavailable
 from events.groups import every
-from events.models import StoredEvent
+from events.outbox import Outbox
+from events.pressure import gauge
 from events.rows import Mark, mark_relayed
 from events.store import writing
-from events.transport.base import Append, Appended
+from events.transport.base import Append, Appended, Streams
 
 logger = logging.getLogger(__name__)
 
@@ -39,22 +40,38 @@ MARKS_AT_ONCE = 500
 IDLE_FLUSHES = 50
 """Pauses without a mark after which the thread that writes them ends, and its connection."""
 
+PASS_S = 2.0
+"""How long one run of the job goes on while it finds rows; its lease is 5 s."""
+
 PAUSE_S = 1.0
 """After a failure no inline relay is tried for this long: publishing must not wait for a bus
 that is down."""
 
 
-@dataclass
 class _Gate:
-    """Whether relaying inline is worth a try in this process."""
+    """Whether relaying inline is worth a try in this process.
 
-    closed_until: float = 0.0
+    After a failure one caller in PAUSE_S tries, the others do not wait for what it finds.
+    """
 
-    def open(self) -> bool:
-        return time.monotonic() >= self.closed_until
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closed_until: float | None = None
+
+    def enter(self) -> bool:
+        if self._closed_until is None:
+            return True
+        with self._lock:
+            if self._closed_until is not None and time.monotonic() < self._closed_until:
+                return False
+            self.close()
+            return True
 
     def close(self) -> None:
-        self.closed_until = time.monotonic() + PAUSE_S
+        self._closed_until = time.monotonic() + PAUSE_S
+
+    def open(self) -> None:
+        self._closed_until = None
 
 
 class Marks:
@@ -138,6 +155,7 @@ def _mark(marks: Sequence[Mark]) -> None:
 
 
 _gate = _Gate()
+_outbox = Outbox()
 marks = Marks()
 
 
@@ -150,29 +168,45 @@ def _flush_at_the_end() -> None:
 
 def reopen() -> None:
     """Try the bus again at the next publish, whatever happened before."""
-    _gate.closed_until = 0.0
+    _gate.open()
 
 
 def after_commit(appends: Sequence[Append]) -> None:
-    """Relay what was just committed. It is safe: what fails here is left to the job, not raised."""
-    if not appends or not _gate.open():
+    """Relay what was just committed. It is safe: what fails here is left to the job, not raised.
+
+    So is what the bus has little room for. A bus that hangs is waited for `transport.HASTY_S`, by
+    one caller in PAUSE_S.
+    """
+    if not appends or not _gate.enter():
         return
     try:
-        relay(appends, together=True)
+        pressure = gauge.pressure({item.stream for item in appends})
+        ready = [item for item in appends if not pressure.on(item.stream)]
+        if ready:
+            _relay(transport.hasty().streams, ready, together=True)
     except BusUnavailable as error:
         _gate.close()
         logger.warning("%d events wait in SQL: %s", len(appends), error)
+        return
+    except BusRefused as error:
+        logger.warning("%d events wait in SQL for the relay: %s", len(appends), error)
     except DatabaseError as error:
         logger.warning("%d events are relayed once more, SQL took no mark: %s", len(appends), error)
+    _gate.open()
 
 
-def relay(appends: Sequence[Append], *, together: bool = False) -> None:
-    """Append events to their streams and mark them; one appended twice stands there once.
+def relay(appends: Sequence[Append]) -> None:
+    """Append events to their streams and mark them at once; one appended twice stands there once.
 
-    One append call per stream. Marks at once, or with `together` when `marks` is flushed: the job
-    must not, it would find the same rows again. Raises BusUnavailable and marks nothing.
+    One append call per stream. Raises BusUnavailable, or BusRefused where the server refuses an
+    event for itself, and marks nothing: what stands there is found to be a duplicate next time.
     """
-    appended = transport.current().streams.append(appends)
+    _relay(transport.current().streams, appends, together=False)
+
+
+def _relay(streams: Streams, appends: Sequence[Append], *, together: bool) -> None:
+    """With `together` the marks may wait: the job's must not, it would find the same rows again."""
+    appended = streams.append(appends)
     if together:
         marks.add(appended)
     else:
@@ -181,16 +215,44 @@ def relay(appends: Sequence[Append], *, together: bool = False) -> None:
 
 @every(0.2, name="relay")
 def relay_waiting() -> None:
-    """Relay what waits in the outbox, oldest first, until nothing of age is left."""
-    while appends := _waiting():
+    """Relay what waits in the outbox, oldest first, until nothing of age is left or the time is up.
+
+    What the server refuses for itself blocks nothing behind it; where there is little room it
+    trickles. Raises BusUnavailable.
+    """
+    ends_at = time.monotonic() + PASS_S
+    _outbox.begin()
+    more = True
+    while more and time.monotonic() < ends_at:
+        ready, more = _outbox.next(BATCH, now() - GRACE)
+        if ready:
+            _send(ready)
+
+
+def _send(appends: Sequence[Append]) -> None:
+    """Relay rows together; where one is refused, each stream by itself."""
+    try:
         relay(appends)
+    except BusRefused:
+        by_stream = sorted(appends, key=lambda item: item.stream)
+        for _, members in groupby(by_stream, key=lambda item: item.stream):
+            _send_stream(list(members))
 
 
-def _waiting() -> list[Append]:
-    """The oldest rows that still have to reach the bus."""
-    rows = StoredEvent.objects.filter(relayed_at=None, stored_at__lt=now() - GRACE)
-    fields = rows.order_by("seq").values_list("event_type", "event_version", "event_id", "body")
-    return [
-        Append(stream_name(event_type, version), event_id, body.encode())
-        for event_type, version, event_id, body in fields[:BATCH]
-    ]
+def _send_stream(appends: Sequence[Append]) -> None:
+    """Relay rows of one stream; where one is refused, each by itself."""
+    try:
+        relay(appends)
+        _outbox.taken(appends)
+    except BusRefused:
+        for item in appends:
+            if not _outbox.is_aside(item):
+                _send_one(item)
+
+
+def _send_one(item: Append) -> None:
+    try:
+        relay([item])
+        _outbox.taken([item])
+    except BusRefused as error:
+        _outbox.refused(item, error)

@@ -10,7 +10,7 @@ import redis as client_library
 
 from events.conf import bus_settings
 from events.envelope import new_event_id
-from events.errors import BusFull
+from events.errors import BusFull, BusRefused
 from events.transport import redis
 from events.transport.base import Append, Transport
 from tests.servers import BusServer
@@ -51,10 +51,20 @@ def test_an_entry_the_server_refuses_leaves_no_trace_of_its_id(
     item = Append(STREAM, new_event_id(), b"1")
     with client_library.Redis.from_url(server.url) as admin:
         admin.set(STREAM, "not a stream")
-        with pytest.raises(client_library.ResponseError):
+        with pytest.raises(BusRefused, match="WRONGTYPE"):
             opened.streams.append([item])
         admin.delete(STREAM)
 
     (appended,) = opened.streams.append([item])
 
     assert appended.entry_id is not None
+
+
+def test_a_key_of_another_kind_is_no_stream(opened: Transport, server: BusServer) -> None:
+    opened.streams.append([Append("astra.trading.other.v1", new_event_id(), b"1")])
+    with client_library.Redis.from_url(server.url) as admin:
+        admin.set(STREAM, "not a stream")
+
+        found = opened.inspector.streams([STREAM, "astra.trading.other.v1"])
+
+    assert list(found) == ["astra.trading.other.v1"]

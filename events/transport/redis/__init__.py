@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from events.conf import BusSettings
 from events.transport.base import Transport
-from events.transport.redis.connection import Scripts, connect
+from events.transport.redis.connection import COMMAND_TIMEOUT_S, Scripts, connect
 from events.transport.redis.inspector import RedisInspector
 from events.transport.redis.presence import RedisLeases, RedisPresence
 from events.transport.redis.streams import RedisStreams
 
 
-def open_transport(settings: BusSettings) -> Transport:
-    """A transport on ``settings.redis_url``; connects when first used."""
-    commands = connect(settings.redis_url)
+def open_transport(settings: BusSettings, timeout_s: float = COMMAND_TIMEOUT_S) -> Transport:
+    """A transport on ``settings.redis_url``; connects when first used.
+
+    A command that is not answered within `timeout_s` raises BusUnavailable.
+    """
+    commands = connect(settings.redis_url, timeout_s=timeout_s)
     readers = connect(settings.redis_url, longest_block_s=max(settings.block_ms, 5_000) / 1_000)
     scripts = Scripts(commands)
     presence = RedisPresence(commands)

@@ -12,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from events.errors import BusFull, BusUnavailable
+from events.errors import BusFull, BusRefused, BusUnavailable
 from events.transport.base import GroupMissing
 
 CONNECT_TIMEOUT_S = 2.0
@@ -34,8 +34,10 @@ Call = tuple[str, Sequence[str], Sequence[Any]]
 """A script's name, its keys and its arguments."""
 
 
-def connect(url: str, *, longest_block_s: float = 0.0) -> redis.Redis:
-    """A client whose commands are sent once and only once.
+def connect(
+    url: str, *, longest_block_s: float = 0.0, timeout_s: float = COMMAND_TIMEOUT_S
+) -> redis.Redis:
+    """A client whose commands are sent once and only once, and waited for `timeout_s`.
 
     redis-py would re-send a command whose reply was lost, and so append an event twice
     (redis-py#3554): its retries are off. RESP2, bytes in and out.
@@ -45,8 +47,8 @@ def connect(url: str, *, longest_block_s: float = 0.0) -> redis.Redis:
         protocol=2,
         retry=Retry(NoBackoff(), 0),
         retry_on_error=[],
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=longest_block_s + BLOCK_MARGIN_S if longest_block_s else COMMAND_TIMEOUT_S,
+        socket_connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
+        socket_timeout=longest_block_s + BLOCK_MARGIN_S if longest_block_s else timeout_s,
         health_check_interval=0,
     )
     for command in RAW_COMMANDS:
@@ -56,7 +58,7 @@ def connect(url: str, *, longest_block_s: float = 0.0) -> redis.Redis:
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Translate the client's errors: BusUnavailable, GroupMissing, or the error itself."""
+    """Translate the client's errors: BusUnavailable, GroupMissing, BusRefused."""
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
@@ -76,6 +78,8 @@ def translated(error: Exception) -> Exception:
         return BusUnavailable(f"the bus server refuses: {text}")
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
         return BusUnavailable(f"the bus server does not answer: {_plain(error)}")
+    if isinstance(error, redis.ResponseError):
+        return BusRefused(f"the bus server refuses: {text}")
     return error
 
 

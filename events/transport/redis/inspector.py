@@ -54,7 +54,7 @@ class RedisInspector:
         for name in names:
             commands.append(_command("XINFO STREAM", name))
             commands.append(_command("XINFO GROUPS", name))
-        replies = self._looked(commands, missing="no such key")
+        replies = self._looked(commands, missing=("no such key", "WRONGTYPE"))
         found = zip(names, replies[::2], replies[1::2], strict=True)
         return {name: _stream(name, info, groups) for name, info, groups in found if info}
 
@@ -79,7 +79,7 @@ class RedisInspector:
                 _command("XLEN", retry),
                 _command("XPENDING", retry, group),
             ]
-        replies = self._looked(commands, missing="NOGROUP")
+        replies = self._looked(commands, missing=("NOGROUP",))
         return {
             pair: _retries(*replies[index * 4 : index * 4 + 4]) for index, pair in enumerate(pairs)
         }
@@ -123,15 +123,15 @@ class RedisInspector:
     def workers(self) -> tuple[WorkerInfo, ...]:
         return self._presence.alive()
 
-    def _looked(self, commands: Sequence[Command], missing: str = "") -> list[Any]:
-        """Replies in one round trip; an error that says `missing` becomes None."""
+    def _looked(self, commands: Sequence[Command], missing: Sequence[str] = ()) -> list[Any]:
+        """Replies in one round trip; an error that says one of `missing` becomes None."""
         if not commands:
             return []
         with reaching():
             replies = pipelined(self._commands, commands)
         for index, reply in enumerate(replies):
             if isinstance(reply, Exception):
-                if not missing or missing not in str(reply):
+                if not any(words in str(reply) for words in missing):
                     raise translated(reply)
                 replies[index] = None
         return replies
