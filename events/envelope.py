@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -58,18 +59,23 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Without `correlation_id` the event is the root of a chain and carries its own id. Raises
         InvalidEvent with every field that is wrong, UnknownType for a type nobody registered.
         """
-        fields = {
-            "event_type": event_type,
-            "data": dict(data),
-            "producer": producer,
-            "entity_id": entity_id,
-            "event_id": event_id,
-            "occurred_at": occurred_at,
-            "correlation_id": correlation_id,
-            "causation_id": causation_id,
-            "metadata": None if metadata is None else dict(metadata),
-        }
-        return _maker.make({name: value for name, value in fields.items() if value is not None})
+        fields: dict[str, Any] = {"event_type": event_type, "data": dict(data)}
+        # Most are absent from most events, and this is the way every event takes.
+        if producer is not None:
+            fields["producer"] = producer
+        if entity_id is not None:
+            fields["entity_id"] = entity_id
+        if event_id is not None:
+            fields["event_id"] = event_id
+        if occurred_at is not None:
+            fields["occurred_at"] = occurred_at
+        if correlation_id is not None:
+            fields["correlation_id"] = correlation_id
+        if causation_id is not None:
+            fields["causation_id"] = causation_id
+        if metadata is not None:
+            fields["metadata"] = dict(metadata)
+        return _maker.make(fields)
 
     def caused(
         self,
@@ -181,11 +187,13 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@lru_cache(maxsize=1_000)
 def domain_of(event_type: str) -> str:
     """``Trading.TradeExecuted`` -> ``trading``."""
     return event_type.partition(".")[0].lower()
 
 
+@lru_cache(maxsize=1_000)
 def stream_name(event_type: str, version: int) -> str:
     """``Trading.Position.Opened``, 1 -> ``astra.trading.positionopened.v1``."""
     domain, _, name = event_type.partition(".")

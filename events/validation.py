@@ -107,7 +107,9 @@ def validated(raw: Mapping[str, Any]) -> Event:
     entry = registry.resolve(given.event_type, given.event_version)
     payload = _payload(entry, given.data)
     entity_id = given.entity_id or str(getattr(payload, entry.entity_field))
-    problems = [*_domain_problems(given, entry), *_entity_problems(entry, entity_id)]
+    problems = _entity_problems(entry, entity_id)
+    if given.domain is not None:
+        problems += _domain_problems(given.domain, entry)
     if given.metadata:
         problems += _metadata_problems(given.metadata)
     occurred_at = given.occurred_at or now()
@@ -129,7 +131,7 @@ def validated(raw: Mapping[str, Any]) -> Event:
         producer=given.producer or f"{entry.domain}@{bus_settings().version}",
         domain=entry.domain,
         entity_id=entity_id,
-        data=payload.model_dump(mode="json", exclude_none=True),
+        data=payload.__pydantic_serializer__.to_python(payload, mode="json", exclude_none=True),
         metadata=given.metadata,
     )
     return sealed(event, encoded(event))
@@ -174,7 +176,9 @@ def _envelope(raw: Mapping[str, Any]) -> EventValidationModel:
 
 def _payload(entry: EventType, data: Mapping[str, Any]) -> Payload:
     try:
-        return entry.payload.model_validate(data)
+        # What model_validate calls, without its frame: a third of the time for a small payload.
+        payload: Payload = entry.payload.__pydantic_validator__.validate_python(data)
+        return payload
     except ValidationError as error:
         raise InvalidEvent(entry.name, _problems(error, "data")) from None
 
@@ -189,10 +193,10 @@ def _problems(error: ValidationError, *prefix: str) -> tuple[Problem, ...]:
     )
 
 
-def _domain_problems(given: EventValidationModel | _Plain, entry: EventType) -> list[Problem]:
-    if given.domain is None or given.domain == entry.domain:
+def _domain_problems(domain: str, entry: EventType) -> list[Problem]:
+    if domain == entry.domain:
         return []
-    return [Problem("domain", f"is {given.domain!r}, but {entry.name} belongs to {entry.domain!r}")]
+    return [Problem("domain", f"is {domain!r}, but {entry.name} belongs to {entry.domain!r}")]
 
 
 def _entity_problems(entry: EventType, entity_id: str) -> list[Problem]:
