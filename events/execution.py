@@ -24,12 +24,13 @@ from events.errors import InvalidEvent, Reject
 from events.failures import describe
 from events.faults import Faults
 from events.groups import Group, Handler
-from events.limits import TimeLimit
+from events.limits import HandlerTimeout, TimeLimit
 from events.models import ConsumerGroup
+from events.registry import Payload
 from events.rows import mark_handled, settled
 from events.store import store_new, worth_repeating
 from events.transport.base import Append, Delivery, Handled, Settlement
-from events.validation import canonical, payload_of
+from events.validation import understood
 
 MAX_DURATION_US = 2_147_483_647
 
@@ -93,6 +94,8 @@ class Task:
     took_us: int = 0
     repeats: int = 0
     """How often SQL was in the way."""
+    fresh: bool = True
+    """Its group has neither handled it nor set it aside."""
 
     @property
     def event_id(self) -> UUID:
@@ -165,8 +168,8 @@ class Execution:
     def _decoded(self, delivery: Delivery) -> Task | Settlement:
         event: Event | None = None
         try:
-            event = canonical(Event.from_json(delivery.body))
-            context = self._context(delivery, event)
+            event = Event.from_json(delivery.body)
+            event, payload = understood(event)
         except InvalidEvent as error:
             kind = "permanent" if event else "poison"
             return self._buried(delivery, event, kind, error)
@@ -176,7 +179,7 @@ class Execution:
                 "the worker died each time"
             )
             return self._buried(delivery, event, "poison", Poison(error_text))
-        return Task(delivery, event, context, self._wanting(event))
+        return Task(delivery, event, self._context(delivery, event, payload), self._wanting(event))
 
     def _buried(
         self, delivery: Delivery, event: Event | None, kind: str, error: Exception
@@ -199,15 +202,15 @@ class Execution:
             self._handlers_of[event.event_type] = wanting
         return wanting
 
-    def _context(self, delivery: Delivery, event: Event) -> Context:
+    def _context(self, delivery: Delivery, event: Event, payload: Payload) -> Context:
         return Context(
-            event=event,
-            payload=payload_of(event),
-            attempt=delivery.attempt,
-            ends_at=time.time() + self._settings.handler_timeout_s,
-            logger=self._logger,
-            producer=self._producer,
-            max_depth=self._settings.max_depth,
+            event,
+            payload,
+            len(delivery.failures) + 1,
+            time.time() + self._settings.handler_timeout_s,
+            self._logger,
+            self._producer,
+            self._settings.max_depth,
         )
 
     def fitting(self, tasks: Sequence[Task], budget_s: float) -> Sequence[Task]:
@@ -235,10 +238,9 @@ class Execution:
             task.took_us = 0
         began = time.perf_counter()
         try:
-            fresh = self._not_yet_done(tasks)
-            tasks = self._run(tasks, fresh, began + budget_s)
-            run = [task for task in tasks if fresh.get(task.event_id) is task]
-            said = self._record(tasks, run)
+            self._look_up(tasks)
+            tasks = self._run(tasks, began + budget_s)
+            said = self._record(tasks, [task for task in tasks if task.fresh])
         except UnitFailed as failed:
             self._repeat(tasks, failed.error)
             raise
@@ -266,7 +268,8 @@ class Execution:
         Raises UnitFailed.
         """
         handlers = [handler for handler in task.handlers if handler.external]
-        if handlers and self._not_yet_done([task]):
+        self._look_up([task])
+        if task.fresh:
             for handler in handlers:
                 self._call(task, handler)
 
@@ -287,25 +290,24 @@ class Execution:
         first_time = () if delivery.redelivered else (event.event_id,)
         return bool(settled(self.prepare(), self.group.name, [event.event_id], first_time))
 
-    def _not_yet_done(self, tasks: Sequence[Task]) -> dict[UUID, Task]:
-        """Tasks this group has neither handled nor set aside; of twins only the first."""
+    def _look_up(self, tasks: Sequence[Task]) -> None:
+        """Note which tasks this group has neither handled nor set aside; of twins the first."""
+        if self.idempotent and not any(task.delivery.redelivered for task in tasks):
+            return
         by_id: dict[UUID, Task] = {}
         for task in tasks:
             by_id.setdefault(task.event_id, task)
-        if self.idempotent and not any(task.delivery.redelivered for task in tasks):
-            return by_id
         first_time = [task.event_id for task in tasks if not task.delivery.redelivered]
         done = settled(self.prepare(), self.group.name, by_id, first_time)
-        return {event_id: task for event_id, task in by_id.items() if event_id not in done}
+        for task in tasks:
+            task.fresh = by_id[task.event_id] is task and task.event_id not in done
 
-    def _run(
-        self, tasks: Sequence[Task], fresh: dict[UUID, Task], ends_at: float
-    ) -> Sequence[Task]:
+    def _run(self, tasks: Sequence[Task], ends_at: float) -> Sequence[Task]:
         """Run the handlers of fresh tasks; the tasks this has come to when the time was over."""
         if self._plain:
             count = 0
             for task in tasks:
-                if fresh.get(task.event_id) is task:
+                if task.fresh:
                     for handler in task.handlers:
                         if not handler.batch and not handler.external:
                             self._call(task, handler)
@@ -314,44 +316,50 @@ class Execution:
                     break
             tasks = tasks[:count]
         for handler in self._batch_handlers:
-            wanted = [t for t in tasks if handler in t.handlers and fresh.get(t.event_id) is t]
-            self._call_batch(wanted, handler)
+            self._call_batch([t for t in tasks if t.fresh and handler in t.handlers], handler)
         return tasks
 
     def _call(self, task: Task, handler: Handler) -> None:
-        began = time.perf_counter()
-        try:
-            self._strike(task)
-            with self._limit.limited(self._timeout_s(handler), handler.name):
-                handler.call(task.event, task.context)
-        except HANDLER_ERRORS as error:
-            raise UnitFailed(handler, error) from error
-        finally:
-            task.took_us += _us_since(began)
+        if task.event.synthetic:
+            self._strike(task, handler)
+        task.took_us += self._timed(handler, task.event, task.context)
 
     def _call_batch(self, tasks: Sequence[Task], handler: Handler) -> None:
         if not tasks:
             return
+        for task in tasks:
+            if task.event.synthetic:
+                self._strike(task, handler)
+        took_us = self._timed(
+            handler, [task.event for task in tasks], [task.context for task in tasks]
+        )
+        for task in tasks:
+            task.took_us += took_us // len(tasks)
+
+    def _timed(self, handler: Handler, *given: Any) -> int:
+        """Call a handler for as long as it may run; the microseconds it took."""
         began = time.perf_counter()
+        self._limit.begin(self._timeout_s(handler), handler.name)
         try:
-            for task in tasks:
-                self._strike(task)
-            with self._limit.limited(self._timeout_s(handler), handler.name):
-                handler.call([task.event for task in tasks], [task.context for task in tasks])
+            handler.call(*given)
+        except HandlerTimeout:
+            raise UnitFailed(handler, self._limit.named()) from None
         except HANDLER_ERRORS as error:
             raise UnitFailed(handler, error) from error
         finally:
-            each_us = _us_since(began) // len(tasks)
-            for task in tasks:
-                task.took_us += each_us
+            self._limit.end()
+        return int((time.perf_counter() - began) * 1_000_000)
 
     def _timeout_s(self, handler: Handler) -> float:
         return handler.timeout_s or self._settings.handler_timeout_s
 
-    def _strike(self, task: Task) -> None:
-        if task.event.synthetic:
-            delivery = task.delivery
+    def _strike(self, task: Task, handler: Handler) -> None:
+        """Fail on purpose where the settings say so."""
+        delivery = task.delivery
+        try:
             self._faults.strike(task.event, self.group.name, delivery.attempt, delivery.redelivered)
+        except HANDLER_ERRORS as error:
+            raise UnitFailed(handler, error) from error
 
     def _record(self, tasks: Sequence[Task], fresh: Sequence[Task]) -> list[Append]:
         """The inbox marks and the said events, in the handlers' own transaction."""
@@ -385,7 +393,3 @@ class Execution:
 
 class Poison(Exception):
     """An entry that kills the worker which handles it."""
-
-
-def _us_since(began: float) -> int:
-    return int((time.perf_counter() - began) * 1_000_000)

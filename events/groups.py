@@ -76,7 +76,7 @@ class Handler:
     start: Start = "beginning"
     policy: RetryPolicy = field(default_factory=RetryPolicy)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """``events.domains.trading.handlers.record_trade``."""
         return f"{self.function.__module__}.{self.function.__qualname__}"

@@ -28,28 +28,40 @@ class TimeLimit:
         self._thread = 0
         self._began_at = 0.0
         self._ends_at = 0.0
+        self._seconds = 0.0
         self._what = ""
         self._raised = False
 
     @contextmanager
     def limited(self, seconds: float, what: str) -> Iterator[None]:
         """Let the block run for `seconds` in this thread; HandlerTimeout names `what`."""
+        self.begin(seconds, what)
+        try:
+            yield
+        except HandlerTimeout:
+            raise self.named() from None
+        finally:
+            self.end()
+
+    def begin(self, seconds: float, what: str) -> None:
+        """From now on this thread may run for `seconds`; `end` must follow, whatever happens."""
         with self._lock:
             self._thread = threading.get_ident()
             self._began_at = time.monotonic()
             self._ends_at = self._began_at + seconds
-            self._what = f"{what} ran longer than {seconds:g} s"
-        try:
-            yield
-        except HandlerTimeout:
-            # Raised without a message: the C API takes a class and makes the instance itself.
-            raise HandlerTimeout(self._what) from None
-        finally:
-            with self._lock:
-                self._ends_at = 0.0
-                if self._raised:
-                    _raise_in(self._thread, None)  # it left by itself just before it was told to
-                    self._raised = False
+            self._seconds, self._what = seconds, what
+
+    def end(self) -> None:
+        """It has left the block by itself, perhaps just before it was told to."""
+        with self._lock:
+            self._ends_at = 0.0
+            if self._raised:
+                _raise_in(self._thread, None)
+                self._raised = False
+
+    def named(self) -> HandlerTimeout:
+        """The timeout with its words: the C API takes a class and makes the instance itself."""
+        return HandlerTimeout(f"{self._what} ran longer than {self._seconds:g} s")
 
     @property
     def running_s(self) -> float:

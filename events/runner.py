@@ -35,6 +35,9 @@ ROUND_S = 0.05
 """A read brings about as many entries as were run in this time: few of a slow group, so that its
 other workers get some, and many of a fast one, whose round trips would cost most."""
 
+SWEEP = 100
+"""Entries of one stream that are taken over at a time."""
+
 LEAST_READ, MOST_READ = 10, 1_000
 
 
@@ -69,6 +72,7 @@ class GroupRunner:
         self._reader: Reader | None = None
         self._count = settings.batch_size
         self._last_read = 0
+        self._was_full = False
         self._read_at = 0.0
         self._rests_until = 0.0
         self._paused_until = 0.0
@@ -113,8 +117,14 @@ class GroupRunner:
         return self._rests_until if self._rests_until > time.monotonic() else math.inf
 
     def ask(self) -> None:
-        """Wait for more, unless there is still work or a reason to rest."""
-        if not self.backlog and time.monotonic() >= self._rests_until:
+        """Wait for more, unless there is still work or a reason to rest.
+
+        Where reads come back full, the next one is on its way while the last of these are run.
+        """
+        left = len(self.backlog)
+        if (not left or (self._was_full and left <= len(self.present))) and (
+            time.monotonic() >= self._rests_until
+        ):
             self.reader.ask(self._count)
 
     def take(self) -> None:
@@ -128,6 +138,7 @@ class GroupRunner:
         at = time.monotonic()
         self._rests_until = at + self.group.linger_ms / 1_000
         self._read_at, self._last_read, self._failures = at, len(found), 0
+        self._was_full = len(found) >= self._count
         self.accept(found)
 
     def accept(self, deliveries: Sequence[Delivery]) -> None:
@@ -203,7 +214,7 @@ class GroupRunner:
         One worker at a time sweeps a group: the lease is not given back, it sets the pace. Called
         from another thread than the one that runs what was taken over.
         """
-        if time.monotonic() < self._next_sweep:
+        if time.monotonic() < self._next_sweep or len(self.quarantine) > SWEEP:
             return 0
         self._next_sweep = time.monotonic() + self._sweep_every_s
         bus = transport.current()
@@ -213,11 +224,13 @@ class GroupRunner:
         count = 0
         for stream in self._names:
             claimed = bus.streams.reclaim(
-                stream, self.group.name, self._consumer, self._settings.lease_s
+                stream, self.group.name, self._consumer, self._settings.lease_s, SWEEP
             )
             self._hold(claimed)
             self.quarantine.extend(claimed)
             count += len(claimed)
+            if len(claimed) >= SWEEP:
+                self._next_sweep = 0.0  # there may be more
         return count
 
     def begin_quarantined(self) -> bool:

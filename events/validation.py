@@ -25,6 +25,9 @@ MAX_EVENT_BYTES = 256 * 1024
 MAX_DEPTH = 32
 """Deepest nesting of `metadata`; deeper JSON is an attack or a mistake."""
 
+SMALL = 2**53
+"""Whole numbers below it are the same to every reader of JSON."""
+
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -110,7 +113,7 @@ def validated(raw: Mapping[str, Any]) -> Event:
     problems = _entity_problems(entry, entity_id)
     if given.domain is not None:
         problems += _domain_problems(given.domain, entry)
-    if given.metadata:
+    if not _is_plain(given.metadata):
         problems += _metadata_problems(given.metadata)
     occurred_at = given.occurred_at or now()
     if occurred_at.tzinfo is not UTC:
@@ -144,6 +147,17 @@ def publishable(event: Event) -> tuple[Event, bytes]:
         event = validated(event.to_dict())
         body = event.to_json()
     return event, body
+
+
+def understood(event: Event) -> tuple[Event, Payload]:
+    """The event under its registered name, and its payload as an instance of its model.
+
+    Raises UnknownType, or InvalidEvent naming each field that does not validate.
+    """
+    entry = registry.resolve(event.event_type, event.event_version)
+    if entry.name != event.event_type:
+        event = replace(event, event_type=entry.name)
+    return event, _payload(entry, event.data)
 
 
 def canonical(event: Event) -> Event:
@@ -215,6 +229,16 @@ def _metadata_problems(metadata: dict[str, Any]) -> list[Problem]:
     except (TypeError, ValueError, OverflowError) as error:
         return [Problem("metadata", f"cannot be written as JSON: {error}")]
     return []
+
+
+def _is_plain(metadata: dict[str, Any]) -> bool:
+    """Whether metadata holds small numbers and flags alone, as that of most events does."""
+    return all(
+        type(key) is str
+        and key.isascii()
+        and (type(value) is bool or (type(value) is int and -SMALL < value < SMALL))
+        for key, value in metadata.items()
+    )
 
 
 def _depth(value: Any) -> int:

@@ -66,14 +66,17 @@ class RedisStreams:
         calls: list[Call] = []
         order: list[Append] = []
         for stream, members in _by_stream(batch, self._settings.append_batch):
-            values = [value for item in members for value in (str(item.event_id), item.body)]
-            calls.append(("append", [stream, keys.seen(stream)], [*limits, *values]))
+            ids = [str(item.event_id) for item in members]
+            bodies = [item.body for item in members]
+            calls.append(
+                ("append", [stream, keys.seen(stream)], [*limits, len(members), *ids, *bodies])
+            )
             order += members
-        found: dict[int, Appended] = {}
-        for item, entry in zip(order, chain.from_iterable(self._in_flight(calls)), strict=True):
-            entry_id = entry.decode()
-            known = entry_id.startswith("=")
-            found[id(item)] = Appended(item.event_id, entry_id.lstrip("=") or None, known)
+        replies = chain.from_iterable(self._in_flight(calls))
+        appended = [_appended(item, entry) for item, entry in zip(order, replies, strict=True)]
+        if len(calls) == 1:
+            return appended  # one stream: they stand in the batch's own order
+        found = {id(item): told for item, told in zip(order, appended, strict=True)}
         return [found[id(item)] for item in batch]
 
     def _in_flight(self, calls: Sequence[Call]) -> Iterator[Any]:
@@ -204,6 +207,13 @@ class RedisStreams:
 
     def trim(self, stream: str, before_ms: int) -> int:
         return int(self._scripts.call("trim", [stream], [before_ms]))
+
+
+def _appended(item: Append, entry: bytes) -> Appended:
+    """What the append script says of one event."""
+    if entry.startswith(b"="):
+        return Appended(item.event_id, entry[1:].decode() or None, duplicate=True)
+    return Appended(item.event_id, entry.decode())
 
 
 def _by_stream(batch: Sequence[Append], most: int) -> Iterable[tuple[str, list[Append]]]:

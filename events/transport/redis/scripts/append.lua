@@ -1,46 +1,46 @@
 -- Put events on a stream; an id seen within the window is not put again.
 -- KEYS  1 stream, 2 seen (sorted set: id -> ms of its entry)
--- ARGV  1 window in ms, 2 most ids remembered, then id and body of each event
+-- ARGV  1 window in ms, 2 most ids remembered, 3 how many events, then their ids, then their bodies
 -- Gives the entry id of each event; of one seen before '=' and its entry id, or '=' alone when that
 -- entry is gone. At most 400 events a call: what is unpacked must fit on Lua's stack.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local window = tonumber(ARGV[1])
-local ids = {}
-for i = 3, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end
-local scores = redis.call('ZMSCORE', KEYS[2], unpack(ids))
+local call, pcall = redis.call, redis.pcall
+local time = call('TIME')
+local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
+local count = tonumber(ARGV[3])
+local scores = call('ZMSCORE', KEYS[2], unpack(ARGV, 4, 3 + count))
 
 local function earlier(id, ms)
-  for _, entry in ipairs(redis.call('XRANGE', KEYS[1], ms, ms)) do
+  for _, entry in ipairs(call('XRANGE', KEYS[1], ms, ms)) do
     if entry[2][2] == id then return '=' .. entry[1] end
   end
   return '='
 end
 
-local entries, put, notes, refused = {}, {}, {}, nil
-for i, id in ipairs(ids) do
-  local ms = tonumber(scores[i] or nil)
+local entries, put, notes, noted, refused, ms = {}, {}, {}, 0, nil, nil
+for i = 1, count do
+  local id, score = ARGV[3 + i], scores[i]
   if put[id] then
     entries[i] = '=' .. put[id]
-  elseif ms and ms >= now - window then
-    entries[i] = earlier(id, scores[i])
+  elseif score and tonumber(score) >= oldest then
+    entries[i] = earlier(id, score)
   else
-    local entry = redis.pcall('XADD', KEYS[1], '*', 'id', id, 'e', ARGV[2 * i + 2])
-    if entry.err then
+    local entry = pcall('XADD', KEYS[1], '*', 'id', id, 'e', ARGV[3 + count + i])
+    if type(entry) == 'table' then
       refused = entry
       break
     end
+    -- A script's clock stands still: all its entries carry the same milliseconds.
+    ms = ms or string.match(entry, '^%d+')
     -- Noted only below, for what stands: an id noted for a refused entry would be lost for good.
     entries[i], put[id] = entry, entry
-    notes[#notes + 1] = string.match(entry, '^%d+')
-    notes[#notes + 1] = id
+    notes[noted + 1], notes[noted + 2] = ms, id
+    noted = noted + 2
   end
 end
-if #notes > 0 then
-  redis.call('ZADD', KEYS[2], unpack(notes))
-  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. (now - window))
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -ARGV[2] - 1)
-  redis.call('PEXPIRE', KEYS[2], window)
+if noted > 0 then
+  call('ZADD', KEYS[2], unpack(notes))
+  call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. oldest)
+  call('ZREMRANGEBYRANK', KEYS[2], 0, -ARGV[2] - 1)
+  call('PEXPIRE', KEYS[2], ARGV[1])
 end
-if refused then return refused end
-return entries
+return refused or entries
