@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from asyncio import CancelledError
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -27,10 +27,10 @@ from events.groups import Group, Handler
 from events.limits import HandlerTimeout, TimeLimit
 from events.models import ConsumerGroup
 from events.registry import Payload
-from events.rows import mark_handled, settled
-from events.store import store_new, worth_repeating
+from events.rows import Wanted, mark_handled, settled
+from events.store import store_said, worth_repeating
 from events.transport.base import Append, Delivery, Handled, Settlement
-from events.validation import understood
+from events.validation import publishable, understood
 
 MAX_DURATION_US = 2_147_483_647
 
@@ -106,9 +106,16 @@ class Task:
 class Unit:
     """What one transaction has done for a group."""
 
+    execution: Execution
     tasks: Sequence[Task]
-    said: Sequence[Append]
-    """The events that follow, to be relayed once committed."""
+    said: Sequence[tuple[Event, bytes]]
+    """The events that follow, valid, with their bytes."""
+    took_s: float
+
+    @property
+    def fresh(self) -> list[Task]:
+        """Tasks that were handled now; the others had been before."""
+        return [task for task in self.tasks if task.fresh]
 
     @property
     def settlements(self) -> list[Settlement]:
@@ -227,31 +234,35 @@ class Execution:
         fit = int(budget_s / self._each_s)
         return tasks[: max(1, min(fit, self._settings.unit_size))]
 
-    def unit(self, tasks: Sequence[Task], budget_s: float) -> Unit:
-        """Handle tasks and record them; call it inside a transaction, which commits all or none.
+    def run(self, tasks: Sequence[Task], budget_s: float) -> Unit:
+        """Run the handlers of fresh tasks; call it inside a transaction, after `look_up`.
 
-        Fewer than all where they take longer than `budget_s`. Raises UnitFailed when the
-        transaction has to be rolled back, Contention when it may be repeated as it is.
+        Fewer tasks than given where they take longer than `budget_s`. Raises UnitFailed when what
+        was written has to be undone, Contention when all may be repeated as it is.
         """
-        for task in tasks:
-            task.context.said.clear()
-            task.took_us = 0
         began = time.perf_counter()
         try:
-            self._look_up(tasks)
             tasks = self._run(tasks, began + budget_s)
-            said = self._record(tasks, [task for task in tasks if task.fresh])
+            said = [publishable(event) for t in tasks if t.fresh for event in t.context.said]
         except UnitFailed as failed:
             self._repeat(tasks, failed.error)
             raise
-        except DatabaseError as error:
-            self._repeat(tasks, error)
-            self._group_id = None  # it may be our group's number that is gone
+        except InvalidEvent as error:  # a handler changed what it had said
             raise UnitFailed(None, error) from error
-        if tasks:
-            each_s = (time.perf_counter() - began) / len(tasks)
-            self._each_s = (3 * self._each_s + each_s) / 4 if self._each_s else each_s
-        return Unit(tasks, said)
+        except DatabaseError as error:
+            raise self.refused(tasks, error) from error
+        return Unit(self, tasks, said, time.perf_counter() - began)
+
+    def refused(self, tasks: Sequence[Task], error: DatabaseError) -> UnitFailed:
+        """What a refusal of SQL means for these tasks. Raises Contention when they may be repeated
+        as they are."""
+        self._repeat(tasks, error)
+        self._group_id = None  # it may be our group's number that is gone
+        return UnitFailed(None, error)
+
+    def learn(self, each_s: float) -> None:
+        """Note how long an event took, so that the next unit holds as many as fit."""
+        self._each_s = (3 * self._each_s + each_s) / 4 if self._each_s else each_s
 
     def _repeat(self, tasks: Sequence[Task], error: BaseException) -> None:
         """Raise Contention where SQL was only in the way, unless that has gone on for too long."""
@@ -268,7 +279,8 @@ class Execution:
         Raises UnitFailed.
         """
         handlers = [handler for handler in task.handlers if handler.external]
-        self._look_up([task])
+        if handlers:
+            look_up({self: [task]})
         if task.fresh:
             for handler in handlers:
                 self._call(task, handler)
@@ -287,20 +299,34 @@ class Execution:
 
     def _is_done(self, event: Event, delivery: Delivery) -> bool:
         """Whether the inbox knows it: a worker may die after its commit too."""
-        first_time = () if delivery.redelivered else (event.event_id,)
-        return bool(settled(self.prepare(), self.group.name, [event.event_id], first_time))
+        event_ids = [event.event_id]
+        first_time = () if delivery.redelivered else event_ids
+        return bool(settled([Wanted(self.prepare(), self.group.name, event_ids, first_time)]))
 
-    def _look_up(self, tasks: Sequence[Task]) -> None:
-        """Note which tasks this group has neither handled nor set aside; of twins the first."""
-        if self.idempotent and not any(task.delivery.redelivered for task in tasks):
-            return
-        by_id: dict[UUID, Task] = {}
-        for task in tasks:
-            by_id.setdefault(task.event_id, task)
-        first_time = [task.event_id for task in tasks if not task.delivery.redelivered]
-        done = settled(self.prepare(), self.group.name, by_id, first_time)
-        for task in tasks:
-            task.fresh = by_id[task.event_id] is task and task.event_id not in done
+    def wanted(self, tasks: Sequence[Task]) -> Wanted | None:
+        """What has to be looked up before these tasks; None when nothing has."""
+        redelivered = {task.event_id for task in tasks if task.delivery.redelivered}
+        if self.idempotent and not redelivered:
+            return None
+        event_ids = {task.event_id for task in tasks}
+        return Wanted(self.prepare(), self.group.name, event_ids, event_ids - redelivered)
+
+    def marks(self, tasks: Sequence[Task], at: datetime) -> list[tuple[Any, ...]]:
+        """The inbox rows of tasks handled now; none where effects are sets."""
+        if self.idempotent:
+            return []
+        group_id = self.prepare()
+        return [
+            (
+                group_id,
+                task.event_id,
+                at,
+                min(task.took_us, MAX_DURATION_US),
+                task.context.attempt,
+                not task.handlers,
+            )
+            for task in tasks
+        ]
 
     def _run(self, tasks: Sequence[Task], ends_at: float) -> Sequence[Task]:
         """Run the handlers of fresh tasks; the tasks this has come to when the time was over."""
@@ -361,34 +387,39 @@ class Execution:
         except HANDLER_ERRORS as error:
             raise UnitFailed(handler, error) from error
 
-    def _record(self, tasks: Sequence[Task], fresh: Sequence[Task]) -> list[Append]:
-        """The inbox marks and the said events, in the handlers' own transaction."""
-        if not self.idempotent:
-            self._mark(fresh)
-        redelivered = [task.event_id for task in tasks if task.delivery.redelivered]
-        if redelivered:
-            resolve(self.group.name, redelivered)
-        said = [event for task in fresh for event in task.context.said]
-        try:
-            return store_new(said) if said else []
-        except InvalidEvent as error:  # a handler changed what it had said
-            raise UnitFailed(None, error) from error
 
-    def _mark(self, tasks: Sequence[Task]) -> None:
-        at, group_id = now(), self.prepare()
-        mark_handled(
-            [
-                (
-                    group_id,
-                    task.event_id,
-                    at,
-                    min(task.took_us, MAX_DURATION_US),
-                    task.delivery.attempt,
-                    not task.handlers,
-                )
-                for task in tasks
-            ]
-        )
+def look_up(work: Mapping[Execution, Sequence[Task]]) -> None:
+    """Note which tasks their groups have neither handled nor set aside; of twins the first.
+
+    Two statements for any number of groups; call it inside the transaction that runs them.
+    """
+    wanted = {execution: execution.wanted(tasks) for execution, tasks in work.items()}
+    asked = [one for one in wanted.values() if one is not None]
+    done = settled(asked) if asked else set()
+    for execution, tasks in work.items():
+        one, seen = wanted[execution], set[UUID]()
+        for task in tasks:
+            task.took_us = 0
+            task.context.said.clear()
+            if one is not None:
+                known = (one.group_id, task.event_id) in done or task.event_id in seen
+                task.fresh = not known
+                seen.add(task.event_id)
+
+
+def record(units: Sequence[Unit]) -> list[Append]:
+    """The inbox marks and the said events of units, in the handlers' own transaction.
+
+    Returns what is to be relayed once it is committed. Two statements for any number of groups.
+    """
+    at = now()
+    mark_handled([row for unit in units for row in unit.execution.marks(unit.fresh, at)])
+    for unit in units:
+        replayed = [task.event_id for task in unit.tasks if task.delivery.redelivered]
+        if replayed:
+            resolve(unit.execution.group.name, replayed)
+    said = [pair for unit in units for pair in unit.said]
+    return store_said(said) if said else []
 
 
 class Poison(Exception):

@@ -21,11 +21,11 @@ from events import relay
 from events import transport as bus
 from events.conf import BusSettings
 from events.errors import BusUnavailable
-from events.execution import Contention, Task, Unit, UnitFailed
+from events.execution import Contention, Task, Unit, UnitFailed, look_up, record
 from events.limits import HandlerTimeout
 from events.runner import BACKOFF_S, GroupRunner
 from events.store import refresh_connections, worth_repeating, writing
-from events.transport.base import GroupMissing, Settlement
+from events.transport.base import Append, GroupMissing, Settlement
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Lane:
                 self._guarded(runner, runner.take)
             for runner in self.runners:
                 self._guarded(runner, runner.begin_quarantined)
-            ready = [runner for runner in self.runners if runner.is_ready]
+            ready = _pressing([runner for runner in self.runners if runner.is_ready])
         if ready:
             self.work(ready)
             with self._lock:
@@ -152,7 +152,7 @@ class Lane:
     def _run(self, ready: Sequence[GroupRunner]) -> None:
         """One unit of each in one transaction; where that fails, each does what it can alone."""
         try:
-            done, failed = self._units(ready)
+            done, failed, said = self._units(ready)
         except Contention as error:
             for runner in ready:
                 runner.back_off(error)
@@ -163,8 +163,8 @@ class Lane:
                 for runner in ready:
                     self._run([runner])
                 return
-            done, failed = {}, {ready[0]: error}
-        self._finish(done)
+            done, failed, said = {}, {ready[0]: error}, []
+        self._finish(done, said)
         for runner, failure in failed.items():
             self._apart(runner, failure)
 
@@ -177,39 +177,43 @@ class Lane:
         else:
             self._singly(runner, tasks)
 
-    def _units(self, ready: Sequence[GroupRunner]) -> tuple[Done, Failures]:
-        """One unit of each group in one transaction, as many as its time allows; and the groups
-        that failed in it and were undone."""
+    def _units(self, ready: Sequence[GroupRunner]) -> tuple[Done, Failures, list[Append]]:
+        """One unit of each group in one transaction, as many as its time allows; the groups that
+        failed in it and were undone; and what was said."""
         for runner in ready:
             runner.execution.prepare()
+        each_s = self._budget_s if len(ready) == 1 else self._budget_s / JOINT_SHARE
+        began = time.perf_counter()
+        units = {runner: runner.next_unit(each_s) for runner in ready}
         done: Done = {}
         failed: Failures = {}
-        each_s = self._budget_s if len(ready) == 1 else self._budget_s / JOINT_SHARE
-        ends_at = time.perf_counter() + self._budget_s
+        said: list[Append] = []
         try:
             with writing():
                 relay.marks.take_along()
+                look_up({runner.execution: tasks for runner, tasks in units.items()})
                 for runner in ready:
-                    if done and time.perf_counter() > ends_at:
+                    if done and time.perf_counter() > began + self._budget_s:
                         break
                     unit = self._unit(runner, each_s, alone=len(ready) == 1)
                     if isinstance(unit, Unit):
                         done[runner] = unit
                     else:
                         failed[runner] = unit
-        except DatabaseError as error:  # the commit itself
-            raise _judged(error) from error
-        return done, failed
+                said = record(list(done.values()))
+        except DatabaseError as error:  # our own statements, or the commit itself
+            raise _judged(ready, error) from error
+        _learn(done, time.perf_counter() - began)
+        return done, failed, said
 
     def _unit(self, runner: GroupRunner, budget_s: float, *, alone: bool) -> Unit | UnitFailed:
         """A group's unit, or the failure for which it was undone. Alone, that is raised."""
         self._current = runner
-        tasks = runner.next_unit(budget_s)
         if alone:
-            return runner.execution.unit(tasks, budget_s)
+            return runner.execution.run(runner.present, budget_s)
         try:
             with transaction.atomic():
-                return runner.execution.unit(tasks, budget_s)
+                return runner.execution.run(runner.present, budget_s)
         except UnitFailed as failed:
             if isinstance(failed.error, HandlerTimeout):
                 raise
@@ -228,8 +232,9 @@ class Lane:
             except Contention as error:
                 runner.back_off(error)
                 return
-            if isinstance(outcome, Unit):
-                self._finish({runner: outcome})
+            if isinstance(outcome, tuple):
+                unit, said = outcome
+                self._finish({runner: unit}, said)
             elif not self._judge(runner, task, outcome):
                 return
 
@@ -246,27 +251,27 @@ class Lane:
         self._settle({runner: [settlement]})
         return True
 
-    def _tried(self, runner: GroupRunner, task: Task) -> Unit | UnitFailed:
+    def _tried(self, runner: GroupRunner, task: Task) -> tuple[Unit, list[Append]] | UnitFailed:
         execution = runner.execution
         try:
             execution.prepare()
             execution.call_outside(task)
             with writing():
-                return execution.unit([task], self._budget_s)
+                look_up({execution: [task]})
+                unit = execution.run([task], self._budget_s)
+                return unit, record([unit])
         except UnitFailed as error:
-            failed: Exception = error
+            failed = error
         except DatabaseError as error:
-            failed = _judged(error)
-        if isinstance(failed, Contention):
-            raise failed
+            failed = execution.refused([task], error)
         _close_if_broken(failed)
-        return failed if isinstance(failed, UnitFailed) else UnitFailed(None, failed)
+        return failed
 
     # --- finishing ------------------------------------------------------------------------------
 
-    def _finish(self, done: Done) -> None:
+    def _finish(self, done: Done, said: Sequence[Append]) -> None:
         """What is committed: relay what was said, then acknowledge, all groups together."""
-        relay.after_commit([item for unit in done.values() for item in unit.said])
+        relay.after_commit(said)
         self._settle({runner: unit.settlements for runner, unit in done.items()})
 
     def _settle(self, done: Mapping[GroupRunner, list[Settlement]]) -> None:
@@ -320,9 +325,31 @@ class Lane:
             self._lock.release()
 
 
-def _judged(error: DatabaseError) -> Exception:
+def _pressing(ready: list[GroupRunner]) -> list[GroupRunner]:
+    """Those that somebody waits for; groups that let events gather come when nobody else does, or
+    when they have waited long enough."""
+    pressing = [runner for runner in ready if not runner.can_wait]
+    return pressing or ready
+
+
+def _judged(ready: Sequence[GroupRunner], error: DatabaseError) -> Exception:
     """Contention where the database was only in the way; else the error itself."""
+    if len(ready) == 1:
+        try:
+            return ready[0].execution.refused(ready[0].present, error)
+        except Contention as contention:
+            return contention
     return Contention(str(error)) if worth_repeating(error) else error
+
+
+def _learn(done: Done, took_s: float) -> None:
+    """Let each group know how long its events took, their share of the common work included."""
+    count = sum(len(unit.tasks) for unit in done.values())
+    if not count:
+        return
+    common_s = (took_s - sum(unit.took_s for unit in done.values())) / count
+    for unit in done.values():
+        unit.execution.learn(unit.took_s / len(unit.tasks) + common_s)
 
 
 def _close_if_broken(error: Exception) -> None:

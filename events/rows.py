@@ -73,26 +73,35 @@ def known_events(event_ids: Collection[UUID]) -> set[UUID]:
     return _found("SELECT event_id FROM events_storedevent WHERE {}", [], event_ids)
 
 
-def settled(
-    group_id: int, group_name: str, event_ids: Collection[UUID], first_time: Collection[UUID]
-) -> set[UUID]:
-    """Which of `event_ids` a group has handled, or holds as a dead letter that is not resolved.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Events of which one group wants to know whether it is done with them."""
 
-    Dead letters count only for those in `first_time`: what an operator has asked for runs again.
-    One statement, two with `first_time`.
+    group_id: int
+    group_name: str
+    event_ids: Collection[UUID]
+    first_time: Collection[UUID]
+    """Those of them that no operator has asked for: a dead letter keeps these from running."""
+
+
+def settled(wanted: Sequence[Wanted]) -> set[tuple[int, UUID]]:
+    """Which of these events a group has handled, or holds as a dead letter that is not resolved.
+
+    Pairs of the group's number and the event's id. Two statements for any number of groups.
     """
-    done = _found(
-        "SELECT event_id FROM events_handledevent WHERE group_id = %s AND {}",
-        [group_id],
-        event_ids,
+    found = _pairs(
+        "SELECT group_id, event_id FROM events_handledevent WHERE {}",
+        "group_id",
+        [(one.group_id, one.event_ids) for one in wanted],
     )
-    if first_time:
-        done |= _found(
-            "SELECT event_id FROM events_deadletter WHERE group_name = %s AND state <> %s AND {}",
-            [group_name, DeadLetter.State.RESOLVED.value],
-            first_time,
-        )
-    return done
+    numbers = {one.group_name: one.group_id for one in wanted}
+    buried = _pairs(
+        f"SELECT group_name, event_id FROM events_deadletter "  # noqa: S608
+        f"WHERE state <> '{DeadLetter.State.RESOLVED.value}' AND ({{}})",
+        "group_name",
+        [(one.group_name, one.first_time) for one in wanted if one.first_time],
+    )
+    return found | {(numbers[name], event_id) for name, event_id in buried}
 
 
 def mark_relayed(marks: Sequence[Mark]) -> None:
@@ -204,16 +213,38 @@ def _write(statement: str, columns: Sequence[Any]) -> None:
 
 def _found(statement: str, values: list[Any], event_ids: Collection[UUID]) -> set[UUID]:
     """Event ids a statement finds among these; ``{}`` in it is the condition."""
+    condition, given = _among(event_ids)
     with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            places = ", ".join(["%s"] * len(event_ids))
-            cursor.execute(
-                statement.format(f"event_id IN ({places})"), [*values, *map(_hex, event_ids)]
-            )
-            return {UUID(found) for (found,) in cursor.fetchall()}
-        array = "{" + ",".join(map(str, event_ids)) + "}"
-        cursor.execute(statement.format("event_id = ANY(%s::uuid[])"), [*values, array])
-        return {found for (found,) in cursor.fetchall()}
+        cursor.execute(statement.format(condition), [*values, *given])
+        return {_uuid(found) for (found,) in cursor.fetchall()}
+
+
+def _pairs(
+    statement: str, column: str, wanted: Sequence[tuple[Any, Collection[UUID]]]
+) -> set[tuple[Any, UUID]]:
+    """Pairs of a group and an event id a statement finds among these."""
+    if not wanted:
+        return set()
+    conditions: list[str] = []
+    values: list[Any] = []
+    for group, event_ids in wanted:
+        condition, given = _among(event_ids)
+        conditions.append(f"({column} = %s AND {condition})")
+        values += [group, *given]
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(" OR ".join(conditions)), values)
+        return {(group, _uuid(found)) for group, found in cursor.fetchall()}
+
+
+def _among(event_ids: Collection[UUID]) -> tuple[str, list[Any]]:
+    """The condition that an event is one of these, and its values."""
+    if connection.vendor == "sqlite":
+        return f"event_id IN ({', '.join(['%s'] * len(event_ids))})", list(map(_hex, event_ids))
+    return "event_id = ANY(%s::uuid[])", ["{" + ",".join(map(str, event_ids)) + "}"]
+
+
+def _uuid(found: Any) -> UUID:
+    return found if isinstance(found, UUID) else UUID(found)
 
 
 HANDLED = ("group_id", "event_id", "handled_at", "duration_us", "attempts", "ignored")

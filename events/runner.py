@@ -38,6 +38,9 @@ other workers get some, and many of a fast one, whose round trips would cost mos
 SWEEP = 100
 """Entries of one stream that are taken over at a time."""
 
+PUT_OFF_S = 0.25
+"""How long the events of a group that lingers stand back behind those of others."""
+
 LEAST_READ, MOST_READ = 10, 1_000
 
 
@@ -107,6 +110,11 @@ class GroupRunner:
     def is_ready(self) -> bool:
         """Whether it has work that may be done now."""
         return bool(self.backlog) and time.monotonic() >= self._paused_until
+
+    @property
+    def can_wait(self) -> bool:
+        """It lets events gather anyway, and has not been put off for long."""
+        return self.group.linger_ms > 0 and time.monotonic() < self._read_at + PUT_OFF_S
 
     @property
     def next_at(self) -> float:

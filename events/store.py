@@ -137,6 +137,16 @@ def store_new(events: Sequence[Event]) -> list[Append]:
     ]
 
 
+def store_said(said: Sequence[tuple[Event, bytes]]) -> list[Append]:
+    """Write events that handlers have said, with their bytes; what to append. One query.
+
+    Their ids were made a moment ago: nobody can know them.
+    """
+    at = now()
+    insert(StoredEvent, STORED, [_row(event, body, at, None) for event, body in said])
+    return [Append(event.get_stream_name(), event.event_id, body) for event, body in said]
+
+
 def remember(events: Sequence[Event]) -> int:
     """Store events that came in by the bus alone; those already stored stay as they are.
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from events import relay
 from events.envelope import new_event_id, now
 from events.models import ConsumerGroup, DeadLetter, HandledEvent, StoredEvent
-from events.rows import HANDLED, insert, mark_handled, mark_relayed, settled
+from events.rows import HANDLED, Wanted, insert, mark_handled, mark_relayed, settled
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 from tests.waiting import eventually
@@ -74,13 +74,16 @@ def test_handled_events_and_open_dead_letters_are_settled(group: ConsumerGroup) 
     dead, resolved = letter(group, "new"), letter(group, "resolved")
     ids = [done[1], dead.event_id, resolved.event_id, new_event_id()]
 
-    assert settled(group.pk, group.name, ids, ids) == {done[1], dead.event_id}
+    assert settled([Wanted(group.pk, group.name, ids, ids)]) == {
+        (group.pk, done[1]),
+        (group.pk, dead.event_id),
+    }
 
 
 def test_a_dead_letter_that_was_asked_for_again_runs(group: ConsumerGroup) -> None:
     replaying = letter(group, "replaying")
 
-    assert settled(group.pk, group.name, [replaying.event_id], []) == set()
+    assert settled([Wanted(group.pk, group.name, [replaying.event_id], [])]) == set()
 
 
 def test_another_groups_marks_settle_nothing(group: ConsumerGroup) -> None:
@@ -88,7 +91,18 @@ def test_another_groups_marks_settle_nothing(group: ConsumerGroup) -> None:
     done = mark(other)
     mark_handled([done])
 
-    assert settled(group.pk, group.name, [done[1]], [done[1]]) == set()
+    assert settled([Wanted(group.pk, group.name, [done[1]], [done[1]])]) == set()
+
+
+def test_each_of_several_groups_is_told_its_own(group: ConsumerGroup) -> None:
+    other = ConsumerGroup.objects.create(name="others")
+    ours, theirs = mark(group), mark(other)
+    mark_handled([ours, theirs])
+    ids = [ours[1], theirs[1]]
+
+    found = settled([Wanted(g.pk, g.name, ids, ids) for g in (group, other)])
+
+    assert found == {(group.pk, ours[1]), (other.pk, theirs[1])}
 
 
 def test_only_the_first_mark_of_a_relay_counts(bus: Bus) -> None:

@@ -374,15 +374,15 @@ def test_what_could_not_be_begun_comes_back_when_its_lease_ends(
 def test_a_bug_of_the_worker_itself_does_not_stop_a_group(
     bus: Bus, group_of: GroupOf, started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unit, failed = Execution.unit, threading.Event()
+    run, failed = Execution.run, threading.Event()
 
     def fails_once(self: Execution, tasks: Sequence[Task], budget_s: float) -> object:
         if not failed.is_set():
             failed.set()
             raise ZeroDivisionError("a bug of ours")
-        return unit(self, tasks, budget_s)
+        return run(self, tasks, budget_s)
 
-    monkeypatch.setattr(Execution, "unit", fails_once)
+    monkeypatch.setattr(Execution, "run", fails_once)
     bus.publish(trade(), trade())
     started(group_of(noting([])))
 
