@@ -138,6 +138,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 SEAL = "seal"
 
+NO_JSON = (TypeError, ValueError, OverflowError, RecursionError, msgspec.EncodeError)
+"""What writing a value as JSON may fail with."""
+
 
 def sealed(event: Event, body: bytes) -> Event:
     """Note that this event was validated when it read as `body`. Returns the event."""
@@ -151,7 +154,10 @@ def body_if_sealed(event: Event) -> bytes | None:
     `data` is a dict that may have been changed: the seal holds only while it reads the same.
     """
     seal: bytes | None = event.__dict__.get(SEAL)
-    return seal if seal is not None and event.to_json() == seal else None
+    try:
+        return seal if seal is not None and event.to_json() == seal else None
+    except NO_JSON:  # it was given what cannot be written: validating it says what
+        return None
 
 
 class _Maker:

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from events.conf import bus_settings
-from events.envelope import Event, body_if_sealed, made_by, new_event_id, now, sealed
+from events.envelope import NO_JSON, Event, body_if_sealed, made_by, new_event_id, now, sealed
 from events.errors import InvalidEvent, Problem
 from events.registry import EventType, Payload, registry
 
@@ -144,7 +144,7 @@ def publishable(event: Event) -> tuple[Event, bytes]:
     """An event that is valid now, and its bytes; validated again unless its seal holds."""
     body = body_if_sealed(event)
     if body is None:
-        event = validated(event.to_dict())
+        event = validated(asdict(event))
         body = event.to_json()
     return event, body
 
@@ -172,8 +172,12 @@ def payload_of(event: Event) -> Payload:
 
 
 def encoded(event: Event) -> bytes:
-    """The event as it travels; InvalidEvent when it is larger than MAX_EVENT_BYTES."""
-    body = event.to_json()
+    """The event as it travels; InvalidEvent when larger than MAX_EVENT_BYTES, or no JSON."""
+    try:
+        body = event.to_json()
+    except NO_JSON as error:
+        problem = Problem("data", f"cannot be written as JSON: {error}")
+        raise InvalidEvent(event.event_type, (problem,)) from error
     if len(body) > MAX_EVENT_BYTES:
         reason = f"the event has {len(body):,} bytes, at most {MAX_EVENT_BYTES:,} are carried"
         raise InvalidEvent(event.event_type, (Problem("data", reason),))
@@ -223,6 +227,8 @@ def _entity_problems(entry: EventType, entity_id: str) -> list[Problem]:
 def _metadata_problems(metadata: dict[str, Any]) -> list[Problem]:
     if _depth(metadata) > MAX_DEPTH:
         return [Problem("metadata", f"is nested more than {MAX_DEPTH} deep")]
+    if not _has_names_alone(metadata):
+        return [Problem("metadata", "has a key that is not a string")]
     try:
         json.dumps(metadata, allow_nan=False)  # msgspec would write NaN as null
         msgspec.json.encode(metadata)
@@ -241,6 +247,14 @@ def _is_plain(metadata: dict[str, Any]) -> bool:
     )
 
 
+def _has_names_alone(value: Any) -> bool:
+    """Whether every key is a string: JSON would turn another into one, and say so to nobody."""
+    if isinstance(value, dict):
+        keys = all(isinstance(key, str) for key in value)
+        return keys and all(map(_has_names_alone, value.values()))
+    return not isinstance(value, list | tuple) or all(map(_has_names_alone, value))
+
+
 def _depth(value: Any) -> int:
     """Nesting of dicts and lists, without recursion, no deeper than MAX_DEPTH + 1 looked at."""
     level, depth = [value], 0
@@ -249,7 +263,7 @@ def _depth(value: Any) -> int:
         for item in level:
             if isinstance(item, dict):
                 below += item.values()
-            elif isinstance(item, list):
+            elif isinstance(item, list | tuple):
                 below += item
         level, depth = below, depth + 1
     return depth
