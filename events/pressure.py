@@ -66,15 +66,20 @@ def too_far_behind(stream: StreamInfo, cap: int) -> str:
     return ""
 
 
-def read(inspector: Inspector, streams: Collection[str]) -> Pressure:
-    """Ask the server: two round trips."""
+def too_much(server: ServerInfo | None, streams: Mapping[str, StreamInfo]) -> Pressure:
+    """What a reading of the server says; nothing where there is none."""
     cap = bus_settings().backlog_cap
-    found = inspector.streams(sorted(streams)) if cap and streams else {}
-    sentences = {name: too_far_behind(info, cap) for name, info in found.items()}
+    sentences = {name: too_far_behind(info, cap) for name, info in streams.items()}
     return Pressure(
-        memory=short_of_memory(inspector.server()),
+        memory=short_of_memory(server) if server else "",
         streams={name: sentence for name, sentence in sentences.items() if sentence},
     )
+
+
+def read(inspector: Inspector, streams: Collection[str]) -> Pressure:
+    """Ask the server: two round trips."""
+    found = inspector.streams(sorted(streams)) if streams and bus_settings().backlog_cap else {}
+    return too_much(inspector.server(), found)
 
 
 class Gauge:

@@ -68,6 +68,7 @@ def needs(
     without it.
     """
     found = [*_bus(snapshot, bus_seen_at), *_workers(snapshot), *_relay(snapshot)]
+    found += _held_back(snapshot)
     if snapshot.bus.reachable and _alive(snapshot):
         found += [need for group in snapshot.worst_first() for need in _behind(group, flow)]
     found += _dead_letters(snapshot)
@@ -93,7 +94,8 @@ def _bus(snapshot: Snapshot, seen_at: datetime | None) -> Iterator[Need]:
                 "warn",
                 "memory",
                 "The bus",
-                f"uses {share:.0%} of its memory; publishing is held back when it is full.",
+                f"uses {share:.0%} of its memory: the relay goes slowly, accepted events wait in"
+                " SQL, and publish_direct is refused.",
             )
 
 
@@ -131,6 +133,22 @@ def _relay(snapshot: Snapshot) -> Iterator[Need]:
         action="Open events",
         since=oldest,
     )
+
+
+def _held_back(snapshot: Snapshot) -> Iterator[Need]:
+    """Streams whose backlog is above the cap; one line says them all."""
+    held = snapshot.pressure.streams
+    if held:
+        yield Need(
+            "warn",
+            "held back",
+            counted(len(held), "stream"),
+            f"{'is' if len(held) == 1 else 'are'} given events slowly: a group is too far behind."
+            " What is accepted waits in SQL.",
+            url=reverse("groups"),
+            action="Open groups",
+            detail=next(iter(held.values())),
+        )
 
 
 def _behind(group: GroupState, flow: Callable[[str], Flow]) -> Iterator[Need]:

@@ -16,7 +16,9 @@ import django.db
 from events import transport
 from events.envelope import now
 from events.errors import BusUnavailable
+from events.pressure import gauge
 from events.queries.snapshot import relay_state
+from events.registry import registry
 
 LIMIT_S = 1.0
 """A check that takes longer has failed; all run at the same time."""
@@ -55,7 +57,7 @@ class Health:
 def take_health(limit_s: float = LIMIT_S) -> Health:
     """Check every part at once; never raises, takes at most `limit_s`.
 
-    Costs three small SQL statements and two round trips to the bus. Callers at the same time share
+    Costs three small SQL statements and four round trips to the bus. Callers at the same time share
     one reading, and a check that hangs is not begun again before it ends.
     """
     deadline = time.monotonic() + limit_s
@@ -78,14 +80,27 @@ def bus() -> Finding:
 
 
 def relay() -> Finding:
-    """Look for accepted events that should be on the bus by now."""
+    """Look for accepted events that should be on the bus by now, and for why they are not."""
     state = relay_state()
     oldest_s = _age_s(state.oldest_at)
+    reason = ""
+    if oldest_s >= RELAY_BEHIND_S:
+        reason = "Accepted events wait to reach the bus."
+    if _held_back():
+        reason = "The bus has little room: the relay goes slowly, accepted events wait in SQL."
     return Finding(
-        ok=oldest_s < RELAY_BEHIND_S,
-        reason="" if oldest_s < RELAY_BEHIND_S else "Accepted events wait to reach the bus.",
+        ok=not reason,
+        reason=reason,
         figures={"waiting": state.waiting, "oldest_s": round(oldest_s, 1)},
     )
+
+
+def _held_back() -> bool:
+    """Whether the bus has little room; a bus that cannot be asked is another check's finding."""
+    try:
+        return bool(gauge.pressure([kind.stream for kind in registry.all()]).reason)
+    except BusUnavailable:
+        return False
 
 
 def workers() -> Finding:

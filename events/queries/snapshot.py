@@ -14,6 +14,7 @@ from events.envelope import now
 from events.errors import BusUnavailable
 from events.groups import Group, groups
 from events.models import DeadLetter, StoredEvent
+from events.pressure import Pressure, too_much
 from events.registry import registry
 from events.transport.base import (
     Inspector,
@@ -117,6 +118,8 @@ class Snapshot:
     dead_letters_by_group: Mapping[str, int] = field(default_factory=dict)
     faults: str = ""
     """What the live workers inject on purpose; empty when nothing is."""
+    pressure: Pressure = field(default_factory=Pressure)
+    """Why the relay goes slowly, and on which streams."""
 
     def group(self, name: str) -> GroupState | None:
         """The state of the group called `name`."""
@@ -159,6 +162,7 @@ def take() -> Snapshot:
         dead_letters_open=sum(dead.values()),
         dead_letters_by_group=dead,
         faults=", ".join(sorted({worker.faults for worker in reading.workers if worker.faults})),
+        pressure=too_much(reading.bus.server, reading.streams),
     )
 
 

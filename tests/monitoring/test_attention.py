@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+from events.pressure import Pressure
 from events.queries.snapshot import RelayState, Snapshot
 from monitoring.attention import Flow, Need, needs
 from tests.monitoring.snapshots import NOW, SERVER, away, behind, group, snapshot
@@ -116,3 +117,13 @@ def test_what_is_red_comes_first() -> None:
     kinds = [need.kind for need in found(snapshot(behind("a", 30), group("b", dead_letters=1)))]
 
     assert kinds == ["bad", "warn"]
+
+
+def test_a_stream_that_is_given_events_slowly_says_because_of_whom() -> None:
+    held = {"astra.trading.tradeexecuted.v1": "nft is 3 entries behind", "other": "nft too"}
+
+    need = only(replace(snapshot(group()), pressure=Pressure(streams=held)))
+
+    assert (need.kind, need.word) == ("warn", "held back")
+    assert said(need).startswith("2 streams are given events slowly: a group is too far behind.")
+    assert need.detail == "nft is 3 entries behind"

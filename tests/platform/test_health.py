@@ -13,9 +13,10 @@ from events import transport
 from events.envelope import Event, now
 from events.errors import BusUnavailable
 from events.models import StoredEvent
+from events.pressure import gauge
 from events.queries import health
 from events.queries.health import Finding, Probe, take_health
-from events.transport.base import WorkerInfo
+from events.transport.base import ServerInfo, WorkerInfo
 from tests.bus_fixture import Bus
 
 ADDRESS = "redis://secret@bus.internal:6379"
@@ -94,6 +95,19 @@ def test_events_that_wait_long_for_the_bus_show(healthy: Bus) -> None:
     assert said["checks"]["relay"]["waiting"] == 1
     assert said["checks"]["relay"]["oldest_s"] >= 90
     assert said["checks"]["relay"]["reason"] == "Accepted events wait to reach the bus."
+
+
+def test_a_bus_with_little_room_says_why_events_wait(
+    healthy: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ServerInfo("memory", "1", 85, 100, 0, "noeviction")
+    monkeypatch.setattr(healthy.memory, "server", lambda: server)
+    gauge.forget()
+
+    _, said = asked()
+
+    assert said["status"] == "degraded"
+    assert said["checks"]["relay"]["reason"].startswith("The bus has little room: the relay goes")
 
 
 def test_without_sql_it_is_unavailable(healthy: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from events import Reject
 from events.groups import groups
 from events.models import DeadLetter, StoredEvent
 from events.queries import snapshot
+from events.transport.base import ServerInfo
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 from tests.failing import Break, no_bus
@@ -122,3 +123,12 @@ def test_the_time_of_an_entry_is_in_its_id() -> None:
     assert at.timestamp() == pytest.approx(1795235299.452)
     assert snapshot.entry_time("0-0") is None
     assert snapshot.entry_time("") is None
+
+
+def test_a_server_above_its_share_of_memory_is_in_the_reading(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ServerInfo("memory", "1", 85, 100, 0, "noeviction")
+    monkeypatch.setattr(bus.memory, "server", lambda: server)
+
+    assert "85%" in snapshot.take().pressure.memory
