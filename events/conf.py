@@ -43,6 +43,8 @@ class BusSettings:
     backlog_cap: int = 2_500_000
     """Entries a group may have before it on one stream until nothing is added; 0 sets no cap. Some
     1.5 GB of events of ordinary size: the guard of a server that has no memory limit."""
+    relay_replicas: int = 0
+    """Replicas of the bus server that must have an event before its row counts as relayed."""
     poison_starts: int = 3
     """An entry whose handling was started this often and never ended kills workers."""
     mark_every_s: float = 0.1

@@ -206,7 +206,8 @@ def relay(appends: Sequence[Append]) -> None:
 
 def _relay(streams: Streams, appends: Sequence[Append], *, together: bool) -> None:
     """With `together` the marks may wait: the job's must not, it would find the same rows again."""
-    appended = streams.append(appends)
+    replicas = bus_settings().relay_replicas
+    appended = streams.append(appends, replicas=replicas) if replicas else streams.append(appends)
     if together:
         marks.add(appended)
     else:

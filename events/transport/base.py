@@ -120,9 +120,11 @@ class Reader(Protocol):
 class Streams(Protocol):
     """The entries of the bus and who reads them."""
 
-    def append(self, batch: Sequence[Append]) -> list[Appended]:
+    def append(self, batch: Sequence[Append], *, replicas: int = 0) -> list[Appended]:
         """Put events on their streams, in order per stream; ids seen lately are not put again.
 
+        Raises BusUnavailable when not so many `replicas` have them in time: the events stand, and
+        a failover may forget them.
         Of an id that comes twice the first is put. One call per stream and `append_batch` events.
         """
 

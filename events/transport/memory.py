@@ -127,8 +127,11 @@ class MemoryBus:
     # Streams
 
     @_locked
-    def append(self, batch: Sequence[Append]) -> list[Appended]:
-        return [self._append_one(item) for item in batch]
+    def append(self, batch: Sequence[Append], *, replicas: int = 0) -> list[Appended]:
+        appended = [self._append_one(item) for item in batch]
+        if replicas:
+            raise BusUnavailable(f"0 of {replicas} replicas of the bus server follow it")
+        return appended
 
     def _append_one(self, item: Append) -> Appended:
         seen = self._seen[item.stream]

@@ -20,6 +20,9 @@ COMMAND_TIMEOUT_S = 5.0
 BLOCK_MARGIN_S = 10.0
 """How much longer than its block a blocking read may take: redis-py would otherwise time out."""
 
+REPLICATED_WITHIN_MS = 500
+"""How long replicas may take to have what was written; ordinarily they have it within one."""
+
 RAW_COMMANDS = ("XREADGROUP", "XREAD", "XRANGE", "XINFO STREAM", "XINFO GROUPS", "XPENDING")
 """Commands whose replies we read as the server sends them."""
 
@@ -116,6 +119,28 @@ class Scripts:
                     replies[index] = self.call(*calls[index])
                 elif isinstance(reply, Exception):
                     raise reply
+        return replies
+
+    def call_replicated(self, calls: Sequence[Call], replicas: int) -> list[Any]:
+        """`call_all` that waits until so many replicas have what the scripts wrote.
+
+        Raises BusUnavailable when they do not in REPLICATED_WITHIN_MS. The scripts run again where
+        the server lacked one.
+        """
+        wait = ("WAIT", replicas, REPLICATED_WITHIN_MS)
+        commands = [*map(self._by_hash, calls), lambda pipe: pipe.execute_command(*wait)]
+        with reaching():
+            # On one connection: WAIT speaks of what its own connection has written.
+            *replies, reached = pipelined(self._client, commands)
+            if any(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
+                for name in {call[0] for call in calls}:
+                    self._client.script_load(self._source[name])
+                *replies, reached = pipelined(self._client, commands)
+            for reply in (*replies, reached):
+                if isinstance(reply, Exception):
+                    raise reply
+        if reached < replicas:
+            raise BusUnavailable(f"{reached} of {replicas} replicas of the bus server follow it")
         return replies
 
     def _by_hash(self, call: Call) -> Callable[[Any], Any]:

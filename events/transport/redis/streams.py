@@ -61,7 +61,7 @@ class RedisStreams:
         self._commands.close()
         self._readers.close()
 
-    def append(self, batch: Sequence[Append]) -> list[Appended]:
+    def append(self, batch: Sequence[Append], *, replicas: int = 0) -> list[Appended]:
         limits = [self._settings.seen_window_s * 1_000, self._settings.seen_limit]
         calls: list[Call] = []
         order: list[Append] = []
@@ -72,17 +72,21 @@ class RedisStreams:
                 ("append", [stream, keys.seen(stream)], [*limits, len(members), *ids, *bodies])
             )
             order += members
-        replies = chain.from_iterable(self._in_flight(calls))
+        replies = chain.from_iterable(self._in_flight(calls, replicas))
         appended = [_appended(item, entry) for item, entry in zip(order, replies, strict=True)]
         if len(calls) == 1:
             return appended  # one stream: they stand in the batch's own order
         found = {id(item): told for item, told in zip(order, appended, strict=True)}
         return [found[id(item)] for item in batch]
 
-    def _in_flight(self, calls: Sequence[Call]) -> Iterator[Any]:
+    def _in_flight(self, calls: Sequence[Call], replicas: int) -> Iterator[Any]:
         """Replies of the calls, a few of them on their way at a time."""
         for at in range(0, len(calls), CALLS_IN_FLIGHT):
-            yield from self._scripts.call_all(calls[at : at + CALLS_IN_FLIGHT])
+            some = calls[at : at + CALLS_IN_FLIGHT]
+            if replicas:
+                yield from self._scripts.call_replicated(some, replicas)
+            else:
+                yield from self._scripts.call_all(some)
 
     def ensure_group(self, stream: str, group: str, start: Start = "beginning") -> bool:
         with reaching():
