@@ -67,6 +67,7 @@ ASTRA: dict[str, object] = {
     "redis_url": REDIS_URL,
     "version": VERSION,
     "lease_s": env.number("ASTRA_LEASE_S", 30.0, least=1, most=3600),
+    "reconcile_after_s": env.number("ASTRA_RECONCILE_AFTER_S", 60.0, least=1, most=86_400),
     "faults": env.faults("ASTRA_FAULTS"),
     "backlog_cap": env.integer("ASTRA_BACKLOG_CAP", 2_500_000, least=0, most=10**12),
     "relay_replicas": env.integer("ASTRA_RELAY_REPLICAS", 0, least=0, most=100),

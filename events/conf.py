@@ -54,6 +54,8 @@ class BusSettings:
     heartbeat_s: float = 5.0
     presence_s: float = 30.0
     """A worker not heard of for this long is gone."""
+    reconcile_after_s: float = 60.0
+    """Age from which the store is compared with the bus: what takes longer is looked up there."""
     retention_days: int = 30
     """How long stored events and inbox marks are kept; 0 keeps them."""
     faults: str = ""

@@ -50,3 +50,9 @@ def worker(name: str) -> str:
 def workers() -> str:
     """Sorted set: process name -> time (s) at which it is taken for gone. Written by heartbeats."""
     return f"{PREFIX}:workers"
+
+
+def incarnation() -> str:
+    """String: random word, made by the first who asks after the server lost its data. Never
+    expires."""
+    return f"{PREFIX}:incarnation"

@@ -175,6 +175,22 @@ class Operation(models.Model):
         return f"operation {self.pk}: {self.kind}"
 
 
+class Reconciliation(models.Model):
+    """How far the comparison of the store with the bus has come. One row, number 1."""
+
+    seq = models.BigIntegerField(default=0)
+    """Everything up to this row was compared."""
+    lost_seq = models.BigIntegerField(default=0)
+    """Rows up to this one were on the bus when it lost its data."""
+    incarnation = models.CharField(max_length=50, blank=True)
+    """The bus server's word at that time; another one means that it has lost its data."""
+    server = models.CharField(max_length=60, blank=True)
+    """The run of the server; another one may have taken over, or it was started again."""
+
+    def __str__(self) -> str:
+        return f"compared up to {self.seq}"
+
+
 class AuditEntry(models.Model):
     """Who did what, and why. Each row commits to the one before it."""
 

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from events import transport
+from django.db import DatabaseError
+
+from events import reconciler, transport
 from events.conf import BusSettings
 from events.errors import BusUnavailable
 from events.execution import Execution, Task
@@ -303,7 +305,8 @@ class GroupRunner:
         try:
             for stream in self._names:
                 transport.current().streams.ensure_group(stream, self.group.name, "beginning")
-        except BusUnavailable as error:
+            reconciler.hurry()
+        except (BusUnavailable, DatabaseError) as error:
             self.back_off(error)
 
     def back_off(self, error: Exception) -> None:

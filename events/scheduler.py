@@ -7,13 +7,13 @@ import threading
 
 from django.db import DatabaseError, connections
 
-from events import janitor, operations, relay, transport
+from events import janitor, operations, reconciler, relay, transport
 from events.errors import BusUnavailable
 from events.groups import PeriodicJob, jobs
 from events.presence import process_name
 from events.store import refresh_connections
 
-__all__ = ["Scheduler", "janitor", "operations", "relay"]
+__all__ = ["Scheduler", "janitor", "operations", "reconciler", "relay"]
 
 logger = logging.getLogger(__name__)
 

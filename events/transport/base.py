@@ -18,6 +18,9 @@ import msgspec
 RELEASED = "_released"
 """Consumer that holds entries handed back by a stopping worker until another takes them."""
 
+RETRY_LOOK = 10_000
+"""Most entries of a retry stream that are looked through for an event."""
+
 RELEASED_IDLE_MS = 86_400_000
 """Idle time given to a handed-back entry, so that the next sweep takes it at once."""
 
@@ -96,9 +99,16 @@ class Redelivery(msgspec.Struct, frozen=True, gc=False):
     stream: str
     event_id: str
     body: bytes
+    asked: bool = True
+    """An operator asked for it; False where the bus had lost it, which is a first delivery."""
 
 
 Start = Literal["beginning", "now"]
+
+Whereabouts = Literal["undelivered", "pending", "retry", "gone", "unknown"]
+"""Where an event stands for one group: still to be delivered, with a consumer, waiting for (or on
+its way to) another attempt; `gone` when the bus holds nothing of it for that group, be it done or
+lost; `unknown` when that cannot be told within bounds."""
 
 
 class Reader(Protocol):
@@ -319,6 +329,19 @@ class Inspector(Protocol):
         self, stream: str, event_id: UUID, groups: Sequence[str]
     ) -> dict[str, RetryState]:
         """By group: the retry this event waits for; groups where it waits for none are absent."""
+
+    def whereabouts(
+        self, stream: str, group: str, wanted: Sequence[tuple[UUID, str]]
+    ) -> dict[UUID, Whereabouts]:
+        """Where events of one stream (id, and entry id or '') stand for one group.
+
+        Two round trips whatever their number, a few commands for each event that was delivered;
+        a group's waiting redeliveries are looked through up to RETRY_LOOK of them.
+        """
+
+    def incarnation(self) -> tuple[str, str]:
+        """Two words: one that changes when the server has lost its data (flush, empty start), one
+        that changes when another server answers or it was started again."""
 
     def tail(self, positions: Mapping[str, str], count: int, block_ms: int) -> list[TailEntry]:
         """Entries after the given ids, at most `count` per stream, waiting up to `block_ms`."""

@@ -5,6 +5,7 @@ Keeps the same contract as the Redis one; its clock can be moved, so that tests 
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections import defaultdict
@@ -38,6 +39,7 @@ from events.transport.base import (
     StreamInfo,
     TailEntry,
     Transport,
+    Whereabouts,
     WorkerInfo,
 )
 
@@ -121,6 +123,7 @@ class MemoryBus:
         self._retry: dict[tuple[str, str], _Stream] = defaultdict(_Stream)
         self._due: dict[tuple[str, str], dict[str, _Waiting]] = defaultdict(dict)
         self._seen: dict[str, dict[UUID, tuple[float, str]]] = defaultdict(dict)
+        self._incarnation = ""
         self._leases: dict[str, tuple[str, float]] = {}
         self._workers: dict[str, tuple[WorkerInfo, float]] = {}
 
@@ -257,7 +260,7 @@ class MemoryBus:
     def redeliver(self, group: str, batch: Sequence[Redelivery]) -> None:
         for item in batch:
             delivery = Delivery(
-                item.stream, "", item.event_id, item.body, retry=True, redelivered=True
+                item.stream, "", item.event_id, item.body, retry=True, redelivered=item.asked
             )
             self._put_retry(delivery, group)
 
@@ -429,6 +432,48 @@ class MemoryBus:
                 error = f"{last.error}: {last.message}"
                 found[group] = RetryState(due_at, waiting.delivery.attempt, error)
         return found
+
+    @_locked
+    def whereabouts(
+        self, stream: str, group: str, wanted: Sequence[tuple[UUID, str]]
+    ) -> dict[UUID, Whereabouts]:
+        return {
+            event_id: self._where(stream, group, str(event_id), entry_id)
+            for event_id, entry_id in wanted
+        }
+
+    def _where(self, stream: str, group: str, event_id: str, entry_id: str) -> Whereabouts:
+        found = self._streams.get(stream, _Stream())
+        member, at = found.groups.get(group), _parsed(entry_id or "0-0")
+        there = at in found.entries
+        if member is not None and there and at > member.last:
+            return "undelivered"
+        on_retry = self._retry.get((stream, group), _Stream()).entries.values()
+        waiting = self._due.get((stream, group), {})
+        if event_id in waiting or any(d.event_id == event_id for d in on_retry):
+            return "retry"
+        if member is not None and there and at in member.pending:
+            return "pending"
+        return "gone" if entry_id else "unknown"
+
+    @_locked
+    def incarnation(self) -> tuple[str, str]:
+        self._incarnation = self._incarnation or secrets.token_hex(8)
+        return self._incarnation, "memory"
+
+    @_locked
+    def flush(self) -> None:
+        """Lose everything, as FLUSHALL does."""
+        for kept in (
+            self._streams,
+            self._retry,
+            self._due,
+            self._seen,
+            self._leases,
+            self._workers,
+        ):
+            kept.clear()
+        self._incarnation = ""
 
     def tail(self, positions: Mapping[str, str], count: int, block_ms: int) -> list[TailEntry]:
         until = time.monotonic() + block_ms / 1_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.deployment import Deployment
-from tests.integration.ledgers import doubled_children
+from tests.integration.ledgers import doubled_children, lost_marks
 from tests.waiting import eventually
 
 TRADE = (
@@ -58,3 +58,24 @@ def test_a_worker_that_is_asked_to_stop_leaves_nothing_behind(deployment: Deploy
     eventually(deployment.idle, 30, "the next one takes over at once")
     assert deployment.count("financial_revenueentry") == 50
     assert doubled_children(deployment) == []
+
+
+def test_a_server_that_comes_back_empty_loses_nothing(deployment: Deployment) -> None:
+    deployment.variables["ASTRA_RECONCILE_AFTER_S"] = "1"
+    deployment.start("runscheduler")
+    worker = deployment.start("runworkers")
+    publish(deployment, *range(1, 11))
+    eventually(deployment.idle, 60, "the first trades are through")
+    met = "incarnation <> ''"
+    eventually(lambda: deployment.count("events_reconciliation", met), 30, "the server was met")
+    deployment.kill(worker)
+    publish(deployment, *range(11, 31))
+
+    deployment.server.flush()
+    deployment.start("runworkers")
+
+    told = "event_type = 'Gamification.XPGained'"
+    eventually(lambda: deployment.count("events_storedevent", told) == 30, 60, "all are handled")
+    eventually(lambda: lost_marks(deployment) == [], 60, "every group has its marks")
+    assert doubled_children(deployment) == []
+    assert deployment.count("events_auditentry", "action = 'bus.data-lost'") == 1

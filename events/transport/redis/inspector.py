@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import redis
@@ -17,11 +18,13 @@ from events.transport.base import (
     StreamGroup,
     StreamInfo,
     TailEntry,
+    Whereabouts,
     WorkerInfo,
 )
 from events.transport.redis.connection import block, pipelined, raw_command, reaching, translated
 from events.transport.redis.entries import unpack_retry
 from events.transport.redis.presence import RedisPresence
+from events.transport.redis.whereabouts import whereabouts
 
 Command = Callable[[Any], Any]
 
@@ -98,6 +101,22 @@ class RedisInspector:
             for group, score, packed in found
             if score is not None and packed is not None
         }
+
+    def whereabouts(
+        self, stream: str, group: str, wanted: Sequence[tuple[UUID, str]]
+    ) -> dict[UUID, Whereabouts]:
+        def look(commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+            missing = ("no such key", "NOGROUP")
+            return self._looked([_command(*words) for words in commands], missing)
+
+        return whereabouts(look, stream, group, wanted)
+
+    def incarnation(self) -> tuple[str, str]:
+        with reaching():
+            self._commands.set(keys.incarnation(), secrets.token_hex(8), nx=True)
+            word = cast("bytes | None", self._commands.get(keys.incarnation()))
+            info: Mapping[str, Any] = self._commands.info("server")
+        return word.decode() if word else "", str(info.get("run_id", ""))
 
     def tail(self, positions: Mapping[str, str], count: int, block_ms: int) -> list[TailEntry]:
         with reaching():

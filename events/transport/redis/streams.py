@@ -157,7 +157,7 @@ class RedisStreams:
         commands = [
             lambda pipe, item=item: pipe.xadd(
                 keys.retry_stream(item.stream, group),
-                {"r": pack_retry(PackedRetry(item.event_id, item.body, redelivered=True))},
+                {"r": pack_retry(PackedRetry(item.event_id, item.body, item.asked))},
             )
             for item in batch
         ]

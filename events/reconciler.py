@@ -1,0 +1,234 @@
+"""What SQL says is unfinished and the bus no longer holds is put back on the bus.
+
+A failover may forget appends that were acknowledged, a flush or an empty start forgets everything,
+a group may be destroyed with what it held. The store knows what every group should have done; this
+job walks it from a position it keeps, compares, and redelivers what nobody holds to the one group
+that misses it. After a loss it begins again at the beginning.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection
+
+from events import transport
+from events.audit import Actor, record
+from events.conf import bus_settings
+from events.envelope import now, stream_name
+from events.groups import Group, every, groups
+from events.models import ConsumerGroup, DeadLetter, HandledEvent, Reconciliation, StoredEvent
+from events.store import writing
+from events.transport.base import Redelivery
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 5.0
+
+WINDOW = 500
+"""Rows compared at a time."""
+
+PASS_S = 2.0
+"""How long one run goes on while it finds rows to compare."""
+
+LATE = timedelta(minutes=1)
+"""How long a transaction may stay open on PostgreSQL and still have its rows compared: they carry
+numbers from its beginning, and the position may have gone past these."""
+
+SYSTEM = Actor("reconciler", "system")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored event, as far as the comparison goes."""
+
+    seq: int
+    event_id: UUID
+    event_type: str
+    stream: str
+    entry_id: str
+
+
+Missing = dict[tuple[str, str], list[Row]]
+"""By stream and group: what SQL does not account for, or nobody holds."""
+
+
+@every(EVERY_S, name="reconcile")
+def reconcile() -> int:
+    """Put back what the bus has lost; how many deliveries that were.
+
+    Costs in good health: one look at the bus and, for each 500 rows older than
+    `reconcile_after_s` that were not compared before, three queries; nothing is asked of the bus
+    but for what a group is behind with. Raises BusUnavailable.
+    """
+    position = _position()
+    word, server = transport.current().inspector.incarnation()
+    if (word, server) != (position.incarnation, position.server):
+        position = _begin_again(position, word, server)
+    put_back = 0
+    until = time.monotonic() + PASS_S
+    after = position.seq
+    while time.monotonic() < until and (rows := _rows(after)):
+        put_back += _compare(rows, lost_data=after < position.lost_seq)
+        after = rows[-1].seq
+    _keep(after)
+    return put_back
+
+
+def hurry() -> None:
+    """Compare everything again, soon: a stream or a group was found gone. One statement."""
+    Reconciliation.objects.filter(pk=1).update(seq=0)
+
+
+def _position() -> Reconciliation:
+    row, _ = Reconciliation.objects.get_or_create(pk=1)
+    return row
+
+
+def _begin_again(position: Reconciliation, word: str, server: str) -> Reconciliation:
+    """Another server answers, or it was started again, perhaps without its data: compare all.
+
+    Where data were lost, replays that were on the bus are put there once more, and what a group
+    keeps no marks of because its effects are sets is delivered to it again. A server met for the
+    first time has nothing to lose: the comparison begins with what comes.
+    """
+    first_time = not position.incarnation
+    lost_data = not first_time and word != position.incarnation
+    last = StoredEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+    with writing():
+        position.seq = last if first_time else 0
+        position.lost_seq = last if lost_data else position.lost_seq
+        position.incarnation, position.server = word, server
+        position.save()
+        if lost_data:
+            DeadLetter.objects.filter(state=DeadLetter.State.REPLAYING).update(redelivered_at=None)
+            record(SYSTEM, "bus.data-lost", "bus", "the server came back without its data")
+    if lost_data:
+        logger.error("the bus server has lost its data; what is unfinished is put back")
+    return position
+
+
+def _keep(seq: int) -> None:
+    """Move the position forward, on PostgreSQL not past rows that others may still commit rows
+    before; SQLite has one writer, whose rows come in their order."""
+    reached = seq
+    if connection.vendor != "sqlite":
+        settled = now() - timedelta(seconds=bus_settings().reconcile_after_s) - LATE
+        young = StoredEvent.objects.filter(stored_at__gte=settled).order_by("seq")
+        first = young.values_list("seq", flat=True).first()
+        reached = seq if first is None else min(seq, first - 1)
+    Reconciliation.objects.filter(pk=1, seq__lt=reached).update(seq=reached)
+
+
+def _rows(after: int) -> list[Row]:
+    before = now() - timedelta(seconds=bus_settings().reconcile_after_s)
+    found = StoredEvent.objects.filter(seq__gt=after, stored_at__lt=before).exclude(relayed_at=None)
+    fields = found.order_by("seq").values_list(
+        "seq", "event_id", "event_type", "event_version", "entry_id"
+    )
+    return [
+        Row(seq, event_id, event_type, stream_name(event_type, version), entry_id)
+        for seq, event_id, event_type, version, entry_id in fields[:WINDOW]
+    ]
+
+
+def _compare(rows: Sequence[Row], *, lost_data: bool) -> int:
+    """Put back what nobody holds of these rows; how many deliveries that were."""
+    put_back = 0
+    for (stream, group), missing in _unaccounted(rows, lost_data=lost_data).items():
+        wanted = [(row.event_id, row.entry_id) for row in missing]
+        found = transport.current().inspector.whereabouts(stream, group, wanted)
+        lost = [row for row in missing if found[row.event_id] == "gone"]
+        if lost:
+            _put_back(stream, group, lost)
+            put_back += len(lost)
+    return put_back
+
+
+def _unaccounted(rows: Sequence[Row], *, lost_data: bool) -> Missing:
+    """What SQL knows no end of: no mark in the inbox, no dead letter."""
+    done = _accounted([row.event_id for row in rows])
+    missing: Missing = defaultdict(list)
+    for group, row in _readings(rows, lost_data=lost_data):
+        if (group.name, row.event_id) not in done:
+            missing[row.stream, group.name].append(row)
+    return missing
+
+
+def _readings(rows: Sequence[Row], *, lost_data: bool) -> Iterator[tuple[Group, Row]]:
+    """Each row with each group that should have an end of it in SQL.
+
+    A group whose effects are sets keeps no marks: it counts only where data were lost. One that
+    began at the end of an old stream knows nothing of what came before: its first mark tells.
+    """
+    begun = _first_marks()
+    for group in groups():
+        if group.idempotent and not lost_data:
+            continue
+        reads = set(group.reads)
+        for row in rows:
+            if row.event_type not in reads:
+                continue
+            if group.start == "now" and row.seq < begun.get(group.name, row.seq + 1):
+                continue
+            yield group, row
+
+
+def _first_marks() -> Mapping[str, int]:
+    """For groups that began at the end of old streams: the first stored event they have handled."""
+    found: dict[str, int] = {}
+    for group in groups():
+        if group.start != "now":
+            continue
+        mark = HandledEvent.objects.filter(group__name=group.name).order_by("pk").first()
+        row = mark and StoredEvent.objects.filter(event_id=mark.event_id).first()
+        if row:
+            found[group.name] = row.seq
+    return found
+
+
+def _accounted(event_ids: Sequence[UUID]) -> set[tuple[str, UUID]]:
+    names = dict(ConsumerGroup.objects.values_list("pk", "name"))
+    marks = HandledEvent.objects.filter(event_id__in=event_ids)
+    letters = DeadLetter.objects.filter(event_id__in=event_ids)
+    handled = marks.values_list("group_id", "event_id")
+    buried = letters.values_list("group_name", "event_id")
+    return {(names[number], event_id) for number, event_id in handled} | {
+        (name, event_id) for name, event_id in buried if event_id is not None
+    }
+
+
+def _put_back(stream: str, group: str, lost: Sequence[Row]) -> None:
+    """Redeliver to the one group that misses them, and say so in the audit."""
+    bodies = dict(
+        StoredEvent.objects.filter(event_id__in=[row.event_id for row in lost]).values_list(
+            "event_id", "body"
+        )
+    )
+    transport.current().streams.ensure_group(stream, group)
+    transport.current().streams.redeliver(
+        group,
+        [
+            Redelivery(stream, str(row.event_id), bodies[row.event_id].encode(), asked=False)
+            for row in lost
+            if row.event_id in bodies
+        ],
+    )
+    logger.error("group %s: %d events of %s were lost; put back", group, len(lost), stream)
+    with writing():
+        record(
+            SYSTEM,
+            "bus.put-back",
+            group,
+            "the bus no longer held what the store says is unfinished",
+            stream=stream,
+            count=len(lost),
+            first=str(lost[0].event_id),
+            last=str(lost[-1].event_id),
+        )

@@ -1,0 +1,92 @@
+"""Where events stand on the bus for one group: looked up, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from events import keys
+from events.transport.base import RETRY_LOOK, Whereabouts
+from events.transport.redis.entries import unpack_retry
+
+Look = Callable[[Sequence[tuple[Any, ...]]], list[Any]]
+"""Sends commands in one round trip; what does not exist is answered by None."""
+
+EntryId = tuple[int, int]
+
+
+def whereabouts(
+    look: Look, stream: str, group: str, wanted: Sequence[tuple[UUID, str]]
+) -> dict[UUID, Whereabouts]:
+    """See Inspector.whereabouts."""
+    retry_stream = keys.retry_stream(stream, group)
+    info, groups, retries = look(
+        [
+            ("XINFO STREAM", stream),
+            ("XINFO GROUPS", stream),
+            ("XRANGE", retry_stream, "-", "+", "COUNT", RETRY_LOOK + 1),
+        ]
+    )
+    delivered = _last_delivered(groups or (), group)
+    oldest, newest = _bounds(info)
+    on_retry = {unpack_retry(fields[1]).event_id for _, fields in retries or () if fields}
+    overflown = len(retries or ()) > RETRY_LOOK
+    found: dict[UUID, Whereabouts] = {}
+    behind: list[tuple[UUID, str]] = []
+    for event_id, entry_id in wanted:
+        at = parsed(entry_id) if entry_id else None
+        if at and delivered is not None and max(delivered, oldest) < at <= newest:
+            found[event_id] = "undelivered"
+        elif str(event_id) in on_retry:
+            found[event_id] = "retry"
+        else:
+            behind.append((event_id, entry_id))
+    return found | _behind(look, stream, group, behind, overflown)
+
+
+def _behind(
+    look: Look, stream: str, group: str, events: Sequence[tuple[UUID, str]], overflown: bool
+) -> dict[UUID, Whereabouts]:
+    """Events that were delivered before, or whose entry nobody knows."""
+    commands: list[tuple[Any, ...]] = []
+    for event_id, entry_id in events:
+        commands.append(("ZSCORE", keys.due(stream, group), str(event_id)))
+        at = entry_id or "0-1"
+        commands.append(("XPENDING", stream, group, at, at, 1))
+        commands.append(("XRANGE", stream, at, at))
+    replies = look(commands) if commands else []
+    found: dict[UUID, Whereabouts] = {}
+    for index, (event_id, entry_id) in enumerate(events):
+        due, pending, entry = replies[3 * index : 3 * index + 3]
+        if due is not None:
+            found[event_id] = "retry"
+        elif pending and entry:
+            found[event_id] = "pending"
+        else:
+            found[event_id] = "unknown" if overflown or not entry_id else "gone"
+    return found
+
+
+def _last_delivered(groups: Sequence[Sequence[Any]], group: str) -> EntryId | None:
+    for flat in groups:
+        facts = {flat[i].decode(): flat[i + 1] for i in range(0, len(flat), 2)}
+        if facts["name"].decode() == group:
+            return parsed(facts["last-delivered-id"].decode())
+    return None
+
+
+def _bounds(info: Sequence[Any] | None) -> tuple[EntryId, EntryId]:
+    """Ids just before the oldest entry, and of the newest."""
+    facts = {info[i].decode(): info[i + 1] for i in range(0, len(info), 2)} if info else {}
+    first, last = facts.get("first-entry"), facts.get("last-entry")
+    if not first or not last:
+        return (0, 0), (0, 0)
+    ms, sequence = parsed(first[0].decode())
+    return (ms, sequence - 1), parsed(last[0].decode())
+
+
+def parsed(entry_id: str) -> EntryId:
+    """``12-3`` -> (12, 3): ids compare as numbers, not as text."""
+    ms, _, sequence = entry_id.partition("-")
+    return int(ms), int(sequence or 0)

@@ -1,0 +1,240 @@
+"""What the bus lost comes back from the store, to whoever misses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from pytest_django import Settings
+
+from events import Context, Event, Reject, reconciler
+from events.groups import Group, groups
+from events.models import AuditEntry, HandledEvent, Reconciliation
+from events.operations import Actor, redeliver_waiting, replay_dead_letters
+from events.reconciler import reconcile
+from events.transport.base import RetryLater
+from tests.bus_fixture import Bus
+from tests.events.conftest import trade
+
+STREAM = "astra.trading.tradeexecuted.v1"
+GroupOf = Callable[..., Group]
+
+
+@pytest.fixture
+def only(
+    group_of: GroupOf, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[Group]]:
+    """Declare these groups and no others; everything is old enough to be compared."""
+    settings.ASTRA = {**settings.ASTRA, "reconcile_after_s": -60}
+
+    def declare(*made: Group) -> list[Group]:
+        monkeypatch.setattr(reconciler, "groups", lambda: tuple(made))
+        return list(made)
+
+    return declare
+
+
+def noting(seen: list[UUID]) -> Callable[[Event, Context], None]:
+    def note(event: Event, context: Context) -> None:
+        seen.append(event.event_id)
+
+    return note
+
+
+def lose_entries(bus: Bus) -> None:
+    """What a failover does that forgot appends: the entries are gone, the groups are not."""
+    with bus.memory.changed:
+        stream = bus.memory._streams[STREAM]
+        stream.entries.clear()
+        for group in stream.groups.values():
+            group.pending.clear()
+
+
+def test_in_good_health_nothing_is_put_back(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    made = only(group_of(noting([]), name="a"), group_of(noting([]), name="b"))
+    reconcile()
+    done, waiting = trade(), trade()
+    bus.publish(done)
+    bus.drain(made)
+    bus.publish(waiting)
+
+    assert reconcile() == 0
+    assert AuditEntry.objects.count() == 0
+
+
+def test_what_a_failover_forgot_goes_to_the_group_that_misses_it(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    quick: list[UUID] = []
+    slow: list[UUID] = []
+    first, second = only(group_of(noting(quick), name="a"), group_of(noting(slow), name="b"))
+    reconcile()
+    event = trade()
+    bus.publish(event)
+    bus.drain([first])
+    lose_entries(bus)
+
+    assert reconcile() == 1
+    bus.drain([first, second])
+
+    assert (quick, slow) == ([event.event_id], [event.event_id])
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.target, entry.details["count"]) == ("bus.put-back", "b", 1)
+    assert reconcile() == 0
+
+
+def test_after_a_flush_everything_unfinished_is_done_once(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    seen: list[UUID] = []
+    (group,) = only(group_of(noting(seen)))
+    reconcile()
+    done, lost = trade(), trade()
+    bus.publish(done)
+    bus.drain([group])
+    bus.publish(lost)
+    bus.memory.flush()
+
+    assert reconcile() == 1
+    bus.drain([group])
+
+    assert seen == [done.event_id, lost.event_id]
+    assert HandledEvent.objects.filter(group__name="testers").count() == 2
+    assert "bus.data-lost" in AuditEntry.objects.values_list("action", flat=True)
+
+
+def test_a_retry_the_bus_lost_begins_anew(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    seen: list[UUID] = []
+    (group,) = only(group_of(noting(seen)))
+    reconcile()
+    event = trade()
+    bus.publish(event)
+    (delivery,) = bus.transport.streams.read(group.name, "one", group.streams, 10, 0)
+    bus.transport.streams.settle(group.name, [RetryLater(delivery, bus.clock.now() + 900, ())])
+    assert reconcile() == 0
+    bus.memory.flush()
+
+    assert reconcile() == 1
+    bus.drain([group])
+
+    assert seen == [event.event_id]
+
+
+def test_a_replay_the_bus_lost_is_put_there_again(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    ill = [True]
+    seen: list[UUID] = []
+
+    def fails_at_first(event: Event, context: Context) -> None:
+        if ill:
+            raise Reject("no")
+        seen.append(event.event_id)
+
+    (group,) = only(group_of(fails_at_first))
+    reconcile()
+    event = trade()
+    bus.publish(event)
+    bus.drain([group])
+    (letter,) = bus.dead_letters()
+    replay_dead_letters(Actor("olga", "console", may_operate=True), [letter.pk], "it is mended")
+    bus.memory.flush()
+    ill.clear()
+
+    reconcile()
+    redeliver_waiting()
+    bus.transport.streams.ensure_group(STREAM, group.name)
+    bus.drain([group])
+
+    assert seen == [event.event_id]
+    assert [letter.state for letter in bus.dead_letters()] == ["resolved"]
+
+
+def test_a_dead_letter_is_an_end(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    def fails(event: Event, context: Context) -> None:
+        raise Reject("no")
+
+    (group,) = only(group_of(fails))
+    reconcile()
+    bus.publish(trade())
+    bus.drain([group])
+    bus.memory.flush()
+
+    assert reconcile() == 0
+
+
+def test_sets_are_delivered_again_only_where_data_were_lost(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    seen: list[UUID] = []
+    (group,) = only(group_of(noting(seen), idempotent=True))
+    reconcile()
+    event = trade()
+    bus.publish(event)
+    bus.drain([group])
+    assert reconcile() == 0
+    bus.memory.flush()
+
+    assert reconcile() == 1
+    bus.drain([group])
+    assert reconcile() == 0
+
+    assert seen == [event.event_id] * 2
+
+
+def test_a_group_that_began_at_the_end_is_not_given_the_past(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    reconcile()
+    bus.publish(trade())
+    only(group_of(noting([]), start="now"))
+
+    assert reconcile() == 0
+
+
+def test_the_position_goes_forward_and_a_found_loss_sets_it_back(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    (group,) = only(group_of(noting([])))
+    reconcile()
+    bus.publish(trade())
+    bus.drain([group])
+    lose_entries(bus)
+    reconcile()
+    Reconciliation.objects.update(seq=10**9)
+    bus.publish(trade())
+    lose_entries(bus)
+    assert reconcile() == 0
+
+    reconciler.hurry()
+
+    assert reconcile() == 1
+
+
+def test_a_server_met_for_the_first_time_has_lost_nothing(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    bus.publish(trade())
+    only(group_of(noting([])))
+    lose_entries(bus)
+
+    assert reconcile() == 0
+    assert AuditEntry.objects.count() == 0
+
+
+def test_every_declared_group_can_be_compared(bus: Bus, settings: Settings) -> None:
+    settings.ASTRA = {**settings.ASTRA, "reconcile_after_s": -60}
+    reconcile()
+    bus.publish(trade())
+    bus.drain()
+    bus.memory.flush()
+    expected = sum(g.idempotent and "Trading.TradeExecuted" in g.reads for g in groups())
+
+    assert reconcile() == expected
