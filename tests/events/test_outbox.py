@@ -107,14 +107,18 @@ def test_a_stream_whose_rows_are_all_refused_is_left_alone_for_a_while(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait_in_sql(bus, *(trade() for _ in range(10)))
-    refuse(bus, monkeypatch, stream=STREAM)
-    relay.relay_waiting()
-    tried: list[object] = []
-    monkeypatch.setattr(bus.memory, "append", tried.append)
+    tried: list[int] = []
+
+    def refused(batch: Sequence[Append]) -> list[Appended]:
+        tried.append(len(batch))
+        raise BusRefused("the bus server refuses: test")
+
+    monkeypatch.setattr(bus.memory, "append", refused)
 
     relay.relay_waiting()
+    relay.relay_waiting()
 
-    assert tried == []
+    assert tried == [10, 10, *[1] * REFUSALS_IN_A_ROW]
     assert len(waiting()) == 10
 
 
@@ -123,11 +127,11 @@ def test_what_was_refused_goes_out_once_its_time_aside_is_over(
 ) -> None:
     bad = trade()
     wait_in_sql(bus, bad)
-    refuse(bus, monkeypatch, [bad])
     monkeypatch.setattr("events.outbox.ASIDE_S", 0.0)
-    relay.relay_waiting()
+    with pytest.MonkeyPatch.context() as meanwhile:
+        refuse(bus, meanwhile, [bad])
+        relay.relay_waiting()
     assert waiting() == [bad]
-    monkeypatch.undo()
 
     relay.relay_waiting()
 
