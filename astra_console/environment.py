@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from events.crash import Plan
 from events.errors import ConfigurationError
 from events.faults import Faults
 
@@ -88,6 +89,15 @@ class Environment:
         raw = self.text(name)
         try:
             Faults.parse(raw)
+        except ConfigurationError as error:
+            raise ImproperlyConfigured(f"{error}.") from error
+        return raw
+
+    def crash(self, name: str) -> str:
+        """Where processes crash on purpose, as `events.crash` reads it."""
+        raw = self.text(name)
+        try:
+            Plan.parse(raw)
         except ConfigurationError as error:
             raise ImproperlyConfigured(f"{error}.") from error
         return raw

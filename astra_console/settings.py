@@ -69,11 +69,17 @@ ASTRA: dict[str, object] = {
     "lease_s": env.number("ASTRA_LEASE_S", 30.0, least=1, most=3600),
     "reconcile_after_s": env.number("ASTRA_RECONCILE_AFTER_S", 60.0, least=1, most=86_400),
     "faults": env.faults("ASTRA_FAULTS"),
+    "crash": env.crash("ASTRA_CRASH"),
     "backlog_cap": env.integer("ASTRA_BACKLOG_CAP", 2_500_000, least=0, most=10**12),
     "relay_replicas": env.integer("ASTRA_RELAY_REPLICAS", 0, least=0, most=100),
     "retention_days": env.integer("ASTRA_RETENTION_DAYS", 30, least=0, most=36_500),
     "webhook_url": env.text("NOTIFICATION_WEBHOOK_URL"),
 }
+
+if ASTRA["crash"] and ENVIRONMENT == "production":
+    raise ImproperlyConfigured(
+        "ASTRA_CRASH ends processes on purpose: it must not be set when ENVIRONMENT is production."
+    )
 
 if ASTRA["transport"] == "memory":
     CHANNEL_LAYERS: dict[str, dict[str, object]] = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
+from events import crash
+
 
 class EventsConfig(AppConfig):
     name = "events"
@@ -12,5 +14,6 @@ class EventsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        crash.arm_from_settings()
         autodiscover_modules("events")
         autodiscover_modules("handlers")

@@ -60,6 +60,8 @@ class BusSettings:
     """How long stored events and inbox marks are kept; 0 keeps them."""
     faults: str = ""
     """Faults to inject into synthetic events, e.g. ``reject:0.0003,retry:0.003``."""
+    crash: str = ""
+    """Where to crash on purpose, e.g. ``after-commit-before-settle:kill:3`` (see `crash`)."""
     webhook_url: str = ""
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import asdict
 
+from events import crash
 from events.conf import bus_settings
 from events.envelope import Event, now
 from events.models import DeadLetter
@@ -53,6 +54,7 @@ def bury(burial: Burial) -> None:
         letter.last_failed_at = now()
         letter.state = DeadLetter.State.NEW
         letter.save()
+    crash.here("after-dead-letter-before-acknowledge")
 
 
 def resolve(group: str, event_ids: Collection[UUID]) -> int:

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection
 
+from events import crash
 from events.aftermath import Aftermath
 from events.conf import BusSettings
 from events.dead_letters import resolve
@@ -367,6 +368,7 @@ class Execution:
         began = time.perf_counter()
         self._limit.begin(self._timeout_s(handler), handler.name)
         try:
+            crash.here("inside-handler")
             handler.call(*given)
         except HandlerTimeout:
             raise UnitFailed(handler, self._limit.named()) from None

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from events import transport
+from events import crash, transport
 from events.conf import bus_settings
 from events.envelope import now
 from events.groups import every
@@ -31,6 +31,7 @@ def trim_streams() -> None:
     before_ms = int((time.time() - STREAM_RETENTION_S) * 1_000)
     for entry in registry.all():
         transport.current().streams.trim(entry.stream, before_ms)
+        crash.here("in-trim")
 
 
 @every(600, name="retention")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 
-from events import relay
+from events import crash, relay
 from events import transport as bus
 from events.conf import BusSettings
 from events.errors import BusUnavailable
@@ -272,6 +272,7 @@ class Lane:
     def _finish(self, done: Done, said: Sequence[Append]) -> None:
         """What is committed: relay what was said, then acknowledge, all groups together."""
         relay.after_commit(said)
+        crash.here("after-commit-before-settle")
         self._settle({runner: unit.settlements for runner, unit in done.items()})
 
     def _settle(self, done: Mapping[GroupRunner, list[Settlement]]) -> None:

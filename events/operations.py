@@ -8,7 +8,7 @@ from itertools import groupby
 
 from django.db.models import QuerySet
 
-from events import transport
+from events import crash, transport
 from events.audit import Actor, record
 from events.envelope import now
 from events.errors import BusUnavailable, Refused
@@ -77,6 +77,7 @@ def redeliver_waiting() -> None:
                 for letter in batch
             ],
         )
+        crash.here("in-bulk-replay")
         with writing():
             DeadLetter.objects.filter(
                 pk__in=[letter.pk for letter in batch], redelivered_at=None

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
 from django.db import connection, connections
 
-from events import transport
+from events import crash, transport
 from events.conf import bus_settings
 from events.envelope import now
 from events.errors import BusRefused, BusUnavailable
@@ -179,6 +179,7 @@ def after_commit(appends: Sequence[Append]) -> None:
     """
     if not appends or not _gate.enter():
         return
+    crash.here("after-commit-before-relay")
     try:
         pressure = gauge.pressure({item.stream for item in appends})
         ready = [item for item in appends if not pressure.on(item.stream)]
@@ -208,6 +209,7 @@ def _relay(streams: Streams, appends: Sequence[Append], *, together: bool) -> No
     """With `together` the marks may wait: the job's must not, it would find the same rows again."""
     replicas = bus_settings().relay_replicas
     appended = streams.append(appends, replicas=replicas) if replicas else streams.append(appends)
+    crash.here("after-append-before-mark")
     if together:
         marks.add(appended)
     else:

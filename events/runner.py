@@ -13,7 +13,7 @@ from itertools import islice
 
 from django.db import DatabaseError
 
-from events import reconciler, transport
+from events import crash, reconciler, transport
 from events.conf import BusSettings
 from events.errors import BusUnavailable
 from events.execution import Execution, Task
@@ -154,6 +154,7 @@ class GroupRunner:
     def accept(self, deliveries: Sequence[Delivery]) -> None:
         """Hold and decode deliveries; what cannot be decoded is set aside and settled at once."""
         self._hold(deliveries)
+        crash.here("after-read-before-handler")
         tasks, refused = self.execution.decoded(deliveries)
         self.backlog.extend(tasks)
         if refused:
@@ -239,6 +240,8 @@ class GroupRunner:
             self._hold(claimed)
             self.quarantine.extend(claimed)
             count += len(claimed)
+            if claimed:
+                crash.here("after-claim-before-handler")
             if len(claimed) >= SWEEP:
                 self._next_sweep = 0.0  # there may be more
         return count

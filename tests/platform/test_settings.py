@@ -186,3 +186,15 @@ def test_every_variable_the_settings_read_is_in_the_example() -> None:
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text))
 
     assert read == OURS
+
+
+def test_crashes_on_purpose_are_refused_in_production(load: Any) -> None:
+    assert load(ASTRA_CRASH="in-trim:kill")["ASTRA"]["crash"] == "in-trim:kill"
+
+    with pytest.raises(ImproperlyConfigured, match="ASTRA_CRASH ends processes on purpose"):
+        load(**PRODUCTION, ASTRA_CRASH="in-trim:kill")
+
+
+def test_a_wrong_crash_is_refused_with_what_to_write(load: Any) -> None:
+    with pytest.raises(ImproperlyConfigured, match="'in-trim:explode' is not a crash; write POINT"):
+        load(ASTRA_CRASH="in-trim:explode")
