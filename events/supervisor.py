@@ -95,6 +95,16 @@ class _Ended:
     process: subprocess.Popen[bytes]
 
 
+@dataclass(frozen=True)
+class _Restart:
+    """Somebody wants all children stopped and started anew."""
+
+    why: str
+
+
+_Message = _Ended | _Restart | signal.Signals
+
+
 @dataclass
 class Supervisor:
     """Keeps children alive until a stop signal; use `run()`, or `with` and `watch()`.
@@ -105,10 +115,12 @@ class Supervisor:
 
     children: Iterable[Child]
     report: Callable[[str], Any]
+    together: bool = False
+    """Children are asked to stop all at once; else one after the other, the last started first."""
+    restarts: bool = True
+    """A child that ends is started again; else it waits for `request_restart`."""
     _running: dict[str, _Running] = field(init=False)
-    _messages: queue.SimpleQueue[_Ended | signal.Signals] = field(
-        init=False, default_factory=queue.SimpleQueue
-    )
+    _messages: queue.SimpleQueue[_Message] = field(init=False, default_factory=queue.SimpleQueue)
     _watching: bool = field(init=False, default=False)
     _previous: dict[signal.Signals, Any] = field(init=False, default_factory=dict)
 
@@ -174,13 +186,19 @@ class Supervisor:
             message = self._next_message(READY_POLL_S if waiting else None)
             if isinstance(message, signal.Signals):
                 return
-            if message is not None:
+            if isinstance(message, _Restart):
+                self._restart_all(message)
+            elif message is not None:
                 self._note_ending(message)
             self._start_what_is_due()
 
     def request_stop(self) -> None:
         """What a stop signal does, for a caller in another thread."""
         self._messages.put(signal.SIGTERM)
+
+    def request_restart(self, why: str) -> None:
+        """Stop all children, as gently as at the end, and start them anew; from any thread."""
+        self._messages.put(_Restart(why))
 
     # --- steps ------------------------------------------------------------------------------------
 
@@ -221,7 +239,7 @@ class Supervisor:
             running.is_ready = running.child.ready is None or running.child.ready()
         return running.is_ready
 
-    def _next_message(self, at_most_s: float | None) -> _Ended | signal.Signals | None:
+    def _next_message(self, at_most_s: float | None) -> _Message | None:
         due = [one.start_at for one in self._running.values() if one.start_at is not None]
         if due:
             until_due = max(0.0, min(due) - time.monotonic())
@@ -240,8 +258,11 @@ class Supervisor:
         running.early_deaths = 1 if lived_s >= SETTLED_AFTER_S else running.early_deaths + 1
         wait_s = restart_wait_s(running.early_deaths)
         running.process = None
-        running.start_at = now + wait_s
         how = ending(message.process.returncode)
+        if not self.restarts:
+            self.report(f"{message.name} {how}; it waits for a change{_see(running.child)}")
+            return
+        running.start_at = now + wait_s
         self.report(f"{message.name} {how}; starting it again in {wait_s:g} s{_see(running.child)}")
 
     def _start_what_is_due(self) -> None:
@@ -250,17 +271,32 @@ class Supervisor:
             if running.start_at is not None and running.start_at <= now:
                 self._spawn(running)
 
+    def _restart_all(self, message: _Restart) -> None:
+        self.report(f"{message.why}; starting again")
+        self._stop_all()
+        for running in self._running.values():
+            running.early_deaths = 0
+            self._spawn(running)
+
     def _stop_all(self) -> None:
         at_once = False
-        for running in reversed(self._running.values()):
-            if running.process is not None and running.process.poll() is None:
-                at_once = self._stop(running.child, running.process, at_once=at_once)
-            running.process = None
+        alive = [one for one in reversed(self._running.values()) if _lives(one)]
+        if self.together:
+            for running in alive:
+                _ask_to_stop(running)
+        for running in alive:
+            if not self.together:
+                _ask_to_stop(running)
+            at_once = self._await_stop(running, at_once=at_once)
+        for running in self._running.values():
+            running.process = running.start_at = None
 
-    def _stop(self, child: Child, process: subprocess.Popen[bytes], *, at_once: bool) -> bool:
-        """Stop one process; whether a second stop signal asked for no more patience."""
+    def _await_stop(self, running: _Running, *, at_once: bool) -> bool:
+        """See one process end; whether a second stop signal asked for no more patience."""
+        child, process = running.child, running.process
+        if process is None:
+            return at_once
         deadline = time.monotonic() + child.grace_s
-        process.send_signal(child.stop_signal)
         while process.poll() is None and not at_once and time.monotonic() < deadline:
             with suppress(queue.Empty):
                 message = self._messages.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -272,6 +308,15 @@ class Supervisor:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         return at_once
+
+
+def _lives(running: _Running) -> bool:
+    return running.process is not None and running.process.poll() is None
+
+
+def _ask_to_stop(running: _Running) -> None:
+    if running.process is not None:
+        running.process.send_signal(running.child.stop_signal)
 
 
 def _see(child: Child) -> str:

@@ -82,8 +82,10 @@ class Worker:
         drained_by = time.monotonic() + self._drain_timeout_s
         if not stuck:
             stuck = self._keep_until(lambda: self._drained() or time.monotonic() > drained_by)
-        self._flush_marks()
-        return self._leave(stuck or not self._drained())
+        stuck = stuck or not self._drained()
+        if not stuck:  # a handler left behind may hold SQLite's lock; the relay marks them again
+            self._flush_marks()
+        return self._leave(stuck)
 
     def run_once(self) -> int:
         """Work through everything there is, retries that are due included; how many deliveries."""

@@ -19,8 +19,8 @@ def web(host: str, port: int) -> tuple[str, ...]:
 
 
 def workers() -> tuple[str, ...]:
-    """Runs the handlers of every group."""
-    return (*MANAGE, "runworkers")
+    """Runs the handlers of every group; whoever starts these commands starts it again."""
+    return (*MANAGE, "runworkers", "--no-supervisor")
 
 
 def scheduler() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ def publish(deployment: Deployment, *user_ids: int) -> None:
 
 
 def test_publishing_goes_on_without_a_bus_and_everything_recovers(deployment: Deployment) -> None:
-    worker = deployment.start("runworkers")
+    worker = deployment.start("runworkers", "--no-supervisor")
     publish(deployment, 1, 2)
     eventually(deployment.idle, 30, "the first trades are through")
 
@@ -36,7 +36,7 @@ def test_publishing_goes_on_without_a_bus_and_everything_recovers(deployment: De
 
 
 def test_a_flushed_bus_is_set_up_again_and_goes_on(deployment: Deployment) -> None:
-    deployment.start("runworkers")
+    deployment.start("runworkers", "--no-supervisor")
     publish(deployment, 1)
     eventually(deployment.idle, 30, "the first trade is through")
 
@@ -47,14 +47,14 @@ def test_a_flushed_bus_is_set_up_again_and_goes_on(deployment: Deployment) -> No
 
 
 def test_a_worker_that_is_asked_to_stop_leaves_nothing_behind(deployment: Deployment) -> None:
-    worker = deployment.start("runworkers")
+    worker = deployment.start("runworkers", "--no-supervisor")
     publish(deployment, *range(1, 51))
     eventually(lambda: deployment.count("events_handledevent") > 0, 30, "it works")
 
     assert deployment.stop(worker) == 0
 
     assert deployment.inspector.workers() == ()
-    deployment.start("runworkers")
+    deployment.start("runworkers", "--no-supervisor")
     eventually(deployment.idle, 30, "the next one takes over at once")
     assert deployment.count("financial_revenueentry") == 50
     assert doubled_children(deployment) == []
@@ -63,7 +63,7 @@ def test_a_worker_that_is_asked_to_stop_leaves_nothing_behind(deployment: Deploy
 def test_a_server_that_comes_back_empty_loses_nothing(deployment: Deployment) -> None:
     deployment.variables["ASTRA_RECONCILE_AFTER_S"] = "1"
     deployment.start("runscheduler")
-    worker = deployment.start("runworkers")
+    worker = deployment.start("runworkers", "--no-supervisor")
     publish(deployment, *range(1, 11))
     eventually(deployment.idle, 60, "the first trades are through")
     met = "incarnation <> ''"
@@ -72,7 +72,7 @@ def test_a_server_that_comes_back_empty_loses_nothing(deployment: Deployment) ->
     publish(deployment, *range(11, 31))
 
     deployment.server.flush()
-    deployment.start("runworkers")
+    deployment.start("runworkers", "--no-supervisor")
 
     told = "event_type = 'Gamification.XPGained'"
     eventually(lambda: deployment.count("events_storedevent", told) == 30, 60, "all are handled")

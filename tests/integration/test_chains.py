@@ -63,7 +63,7 @@ def assert_exactly_once(
 @pytest.fixture
 def prepared(deployment: Deployment) -> Deployment:
     """Both users as the chains need them: level 15 for the second."""
-    worker = deployment.start("runworkers")
+    worker = deployment.start("runworkers", "--no-supervisor")
     publish(deployment, "prepare-second.ndjson")
     eventually(deployment.idle, 60, "the preparation is through")
     assert deployment.stop(worker) == 0
@@ -99,13 +99,13 @@ def test_both_chains_come_out_and_publishing_again_changes_nothing(prepared: Dep
 def test_a_chain_is_complete_within_a_minute_of_its_workers_death(prepared: Deployment) -> None:
     # Thirty seconds, as in production: what the dead worker held waits for its lease to end.
     prepared.variables["ASTRA_LEASE_S"] = "30"
-    victim = prepared.start("runworkers")
+    victim = prepared.start("runworkers", "--no-supervisor")
     eventually(lambda: prepared.count("events_handledevent") > 0, 30, "the worker works")
     handled = prepared.count("events_handledevent")
     publish(prepared, "second.ndjson")
     eventually(lambda: prepared.count("events_handledevent") > handled, 30, "the chain began")
     prepared.kill(victim)
-    prepared.start("runworkers")
+    prepared.start("runworkers", "--no-supervisor")
 
     eventually(lambda: complete(prepared, SECOND, LINKS_OF_SECOND), 60, "the second chain")
 

@@ -17,7 +17,7 @@ def traded(deployment: Deployment) -> Deployment:
     """2 000 trades made while the worker was killed four times, and everything through."""
     simulator = deployment.start("simulate", "--rate", "60", "--seed", "7", "--count", str(TRADES))
     for kill in range(1, KILLS + 1):
-        worker = deployment.start("runworkers")
+        worker = deployment.start("runworkers", "--no-supervisor")
         goal = kill * TRADES // (KILLS + 1)
         eventually(lambda goal=goal: traded_so_far(deployment) >= goal, 120, f"{goal} trades")
         deployment.kill(worker)

@@ -13,7 +13,7 @@ ENDS_WITH = "User.ProfileUpdated"
 
 
 def test_a_lone_trades_chain_is_complete_within_a_second(deployment: Deployment) -> None:
-    deployment.start("runworkers")
+    deployment.start("runworkers", "--no-supervisor")
     warm_up(deployment, 1)
 
     took_s = [lone_trade(deployment, user_id) for user_id in (2, 3, 4)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
@@ -15,14 +16,27 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from events import transport
 from events.errors import BusUnavailable, ConfigurationError
 from events.groups import Group, group, groups, set_up
+from events.management.reloading import watch_files
 from events.relay import relay_waiting
 from events.scheduler import Scheduler
 from events.supervisor import Child, Supervisor
 from events.worker import Worker
 
+DRAIN_S = 25.0
+"""How long a worker that was asked to stop may finish what it runs (Kubernetes kills after 30)."""
+
+MOST = 256
+"""Most processes, and most threads: more is a mistake in writing."""
+
+BEYOND_DRAIN_S = 10.0
+"""How much longer its supervisor waits: for the last marks, for handing back."""
+
 
 class Command(BaseCommand):
-    help = "Run the handlers of all groups, or of those chosen."
+    help = (
+        "Run the handlers of all groups, or of those chosen. A worker that dies, or leaves because "
+        "a handler could not be stopped (exit status 75), is started again."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--groups", default="", help="only these groups, separated by commas")
@@ -31,19 +45,45 @@ class Command(BaseCommand):
             "--processes", type=_positive, default=1, help="how many processes (default 1)"
         )
         parser.add_argument(
+            "--threads",
+            type=_positive,
+            help="groups handled at once in each process (default: 1 on SQLite, which writes one "
+            "thing at a time, 4 on PostgreSQL)",
+        )
+        parser.add_argument(
+            "--drain-timeout",
+            type=_seconds,
+            default=DRAIN_S,
+            metavar="S",
+            help="seconds a stopping worker has for what it runs (default 25)",
+        )
+        parser.add_argument(
             "--once", action="store_true", help="work through what is there, then end"
         )
+        parser.add_argument(
+            "--reload",
+            action="store_true",
+            help="for development: drain and start again when a Python file changes",
+        )
+        parser.add_argument(
+            "--no-supervisor",
+            action="store_true",
+            help="be the worker itself; for whoever starts it again anyway (up, Docker, systemd)",
+        )
 
-    def handle(
-        self, *, groups: str, domains: str, processes: int, once: bool, **options: Any
-    ) -> None:
-        chosen = _chosen(groups, domains)
+    def handle(self, *, processes: int, once: bool, reload: bool, **options: Any) -> None:
+        chosen = _chosen(options["groups"], options["domains"])
+        alone = bool(options["no_supervisor"])
+        if once and (reload or processes > 1):
+            raise CommandError("--once ends by itself: it takes neither --processes nor --reload")
+        if alone and (reload or processes > 1):
+            raise CommandError("--processes and --reload need the supervisor")
         if once:
             self._once(chosen)
-        elif processes > 1:
-            self._supervise(groups, domains, processes)
+        elif alone:
+            sys.exit(self._run(chosen, options))
         else:
-            self._run(chosen)
+            self._supervise(processes, reload, options)
 
     def _once(self, chosen: list[Group]) -> None:
         try:
@@ -55,23 +95,41 @@ class Command(BaseCommand):
             raise CommandError(f"Nothing could be read: {error}") from error
         self.stdout.write(f"{count} deliveries handled by {len(chosen)} groups.")
 
-    def _run(self, chosen: list[Group]) -> None:
-        worker = Worker(chosen, report=self._say)
+    def _run(self, chosen: list[Group], options: Mapping[str, Any]) -> int:
+        """The worker, until it is told to stop; its exit status."""
+        # What was loaded stays: the collector need not look at it again and again.
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
+        worker = Worker(
+            chosen,
+            report=self._say,
+            threads=options["threads"],
+            drain_timeout_s=options["drain_timeout"],
+        )
         stop_on_signal(worker.stop)
         scheduler = Scheduler()
         scheduler.start()
-        worker.run()
+        status = worker.run()
+        if status:
+            os._exit(status)  # nothing may wait for what the handler left behind holds
         scheduler.stop()
+        return status
 
-    def _supervise(self, groups: str, domains: str, processes: int) -> None:
-        command = [sys.executable, sys.argv[0], "runworkers"]
-        command += ["--groups", groups] if groups else []
-        command += ["--domains", domains] if domains else []
+    def _supervise(self, processes: int, reload: bool, options: Mapping[str, Any]) -> None:
+        """Children that are this command without a supervisor."""
+        command = [sys.executable, sys.argv[0], "runworkers", "--no-supervisor"]
+        for name in ("groups", "domains", "threads", "drain_timeout"):
+            if options[name]:
+                command += [f"--{name.replace('_', '-')}", str(options[name])]
+        grace_s = options["drain_timeout"] + BEYOND_DRAIN_S
         children = [
-            Child(name=f"worker {number}", argv=tuple(command))
+            Child(name=f"worker {number}", argv=tuple(command), grace_s=grace_s)
             for number in range(1, processes + 1)
         ]
-        Supervisor(children, report=self._say).run()
+        supervisor = Supervisor(children, report=self._say, together=True, restarts=not reload)
+        if reload:
+            watch_files(supervisor.request_restart)
+        supervisor.run()
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
@@ -113,6 +171,16 @@ def _listed(text: str) -> list[str]:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a number of processes: 1 or more")
+    if not text.isdigit() or not 1 <= int(text) <= MOST:
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 3_600:
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 3600")
+    return seconds

@@ -15,6 +15,7 @@ from django.db import connections
 
 from events.errors import BusUnavailable
 from events.management import bundled_bus, processes
+from events.management.commands.runworkers import BEYOND_DRAIN_S, DRAIN_S
 from events.management.first_start import ADMIN, bring_up_to_date, only_one, port_is_free
 from events.management.static_collection import collect_when_changed
 from events.supervisor import Child, ChildFailed, Supervisor
@@ -121,16 +122,22 @@ def bus_child() -> Child:
 def console_children() -> Iterator[Child]:
     """Scheduler, workers, web and simulator, in the order of their start."""
     yield child("scheduler", processes.scheduler())
-    yield child("workers", processes.workers())
+    yield child("workers", processes.workers(), grace_s=DRAIN_S + BEYOND_DRAIN_S)
     web = processes.web(settings.HOST, settings.PORT)
     yield Child("web", with_our_python(web), log=fresh_log("web"), ready=health_answers)
     if settings.SIMULATE > 0:
         yield child("simulator", processes.simulator(settings.SIMULATE))
 
 
-def child(name: str, command: tuple[str, ...]) -> Child:
+def child(name: str, command: tuple[str, ...], grace_s: float = 10.0) -> Child:
     """A child of the console with the defaults that only `up` has."""
-    return Child(name, with_our_python(command), env=settings.UP_DEFAULTS, log=fresh_log(name))
+    return Child(
+        name,
+        with_our_python(command),
+        env=settings.UP_DEFAULTS,
+        grace_s=grace_s,
+        log=fresh_log(name),
+    )
 
 
 def with_our_python(command: tuple[str, ...]) -> tuple[str, ...]:

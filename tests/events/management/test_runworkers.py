@@ -41,9 +41,14 @@ def handlers_of() -> set[str]:
         (["--groups", "nobody"], "no group is called 'nobody'; declared are "),
         (["--groups", "revenue_trackers,nobody"], "no group is called 'nobody'"),
         (["--domains", "weather"], "no group belongs to 'weather'; domains are analytics, "),
-        (["--processes", "0"], "'0' is not a number of processes: 1 or more"),
-        (["--processes", "-1"], "'-1' is not a number of processes"),
-        (["--processes", "two"], "'two' is not a number of processes"),
+        (["--processes", "0"], "--processes: '0' is not a number from 1 to 256"),
+        (["--processes", "-1"], "'-1' is not a number from 1"),
+        (["--processes", "two"], "'two' is not a number from 1"),
+        (["--threads", "0"], "--threads: '0' is not a number from 1 to 256"),
+        (["--drain-timeout", "-1"], "'-1' is not a number of seconds from 0 to 3600"),
+        (["--drain-timeout", "soon"], "'soon' is not a number of seconds"),
+        (["--reload"], "--once ends by itself"),
+        (["--processes", "2"], "--once ends by itself"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_one_sentence(
