@@ -261,6 +261,8 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
         "uvicorn": {"handlers": [], "level": "INFO", "propagate": True},
+        # A line for every file that changed; the supervisor says it in its own words.
+        "watchfiles": {"handlers": [], "level": "WARNING", "propagate": True},
         # A line per request would hold what people search for.
         "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },

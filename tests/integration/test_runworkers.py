@@ -33,7 +33,8 @@ def app(
     package.mkdir()
 
     def write(body: str, declared: str = "") -> Path:
-        (package / "__init__.py").write_text("")
+        if not (package / "__init__.py").exists():
+            (package / "__init__.py").write_text("")
         handlers = package / "handlers.py"
         handlers.write_text(HANDLERS.format(folder=tmp_path, body=body, declared=declared))
         return handlers

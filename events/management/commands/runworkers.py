@@ -8,6 +8,7 @@ import signal
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -100,6 +101,8 @@ class Command(BaseCommand):
         # What was loaded stays: the collector need not look at it again and again.
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
+        with suppress(BusUnavailable):  # the worker waits for the bus, and sets up what is missing
+            set_up(transport.current().streams, chosen)
         worker = Worker(
             chosen,
             report=self._say,
