@@ -1,0 +1,1 @@
+"""Faults on real processes while clients publish, and what must be true afterwards."""

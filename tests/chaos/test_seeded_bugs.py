@@ -1,0 +1,61 @@
+"""Bugs put into workers on purpose: an oracle that stays green with one of them is worth nothing.
+
+The reconciler, which would mend most of them, is left out with each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.chaos.rig import Result, Rig, judged
+from tests.waiting import eventually
+
+
+def told(result: Result, sentence: str) -> bool:
+    return any(sentence in finding for finding in result.wrong)
+
+
+def test_acknowledging_before_the_handler_is_seen(rig_of: Callable[..., Rig]) -> None:
+    rig = rig_of(
+        bug="acknowledge_before_handler,no_reconciler", crash="after-read-before-handler:kill:3"
+    )
+    rig.publish(300, 300).wait(60)
+    rig.work(1)
+    (victim,) = rig.workers
+    eventually(lambda: victim.poll() is not None, 60, "the worker was killed")
+
+    assert told(judged(rig, only_idle=True), "neither handled nor a dead letter")
+
+
+@pytest.mark.parametrize("bug", ["no_reconciler", "short_streams,no_reconciler"])
+def test_a_bus_that_lost_entries_is_seen_without_the_reconciler(
+    rig_of: Callable[..., Rig], bug: str
+) -> None:
+    rig = rig_of(bug=bug)
+    rig.publish(300, 300).wait(60)
+    if bug == "no_reconciler":
+        rig.server.flush()
+
+    assert told(judged(rig, only_idle=True), "neither handled nor a dead letter")
+
+
+def test_a_missing_inbox_is_seen(rig_of: Callable[..., Rig]) -> None:
+    rig = rig_of(bug="no_inbox,no_reconciler", crash="after-commit-before-settle:kill:3")
+    rig.publish(300, 300).wait(60)
+    rig.work(1)
+    (victim,) = rig.workers
+    eventually(lambda: victim.poll() is not None, 60, "the worker was killed")
+
+    assert told(judged(rig, only_idle=True), "done more than once")
+
+
+def test_removing_a_consumer_with_what_it_holds_is_seen(rig_of: Callable[..., Rig]) -> None:
+    rig = rig_of(bug="discard_at_shutdown,no_reconciler")
+    rig.publish(1_000, 1_000).wait(60)
+    rig.work(1)
+    eventually(lambda: len(rig.attempts()) > 50, 60, "the worker is at work")
+    rig.deployment.stop(rig.workers[0])
+
+    assert told(judged(rig, only_idle=True), "neither handled nor a dead letter")
