@@ -37,6 +37,20 @@ def test_killed_workers_lose_nothing_and_do_nothing_twice(rig_of: Callable[..., 
     check(result, bit=result.redeliveries)
 
 
+def test_killed_workers_on_postgresql_do_not_either(
+    rig_of: Callable[..., Rig], postgres_url: str
+) -> None:
+    rig = rig_of(sql=postgres_url)
+    rig.work()
+    rig.publish(500, 150, "raise:0.05")
+
+    under_way(rig, 300)
+    rig.kill_worker()
+    result = judged(rig)
+
+    check(result, bit=result.redeliveries)
+
+
 def test_a_zombie_does_nothing_twice(rig_of: Callable[..., Rig]) -> None:
     rig = rig_of()
     rig.work()
