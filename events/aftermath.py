@@ -61,7 +61,7 @@ class Aftermath:
         """Write the dead letter, in a transaction of its own; what is left is to acknowledge."""
         error_class, message = describe(error)
         names = [handler.name for handler in handlers]
-        bury(
+        written = bury(
             Burial(
                 group=self._group.name,
                 delivery=delivery,
@@ -76,8 +76,9 @@ class Aftermath:
                 worker=self._worker,
             )
         )
-        self.dead += 1
-        self._logger.error("%s: dead letter (%s): %s", delivery.event_id, kind, message)
+        if written:
+            self.dead += 1
+            self._logger.error("%s: dead letter (%s): %s", delivery.event_id, kind, message)
         return Handled(delivery)
 
     def _failure(self, error: BaseException) -> Failure:

@@ -6,12 +6,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, Q
 from msgspec.structs import asdict
 
 from events import crash
 from events.conf import bus_settings
 from events.envelope import Event, now
-from events.models import DeadLetter
+from events.models import DeadLetter, HandledEvent
 from events.store import writing
 from events.transport.base import Delivery, Failure
 
@@ -34,14 +35,18 @@ class Burial:
     worker: str
 
 
-def bury(burial: Burial) -> None:
+def bury(burial: Burial) -> bool:
     """Write a dead letter, or add the new failures to the one this group has for this event.
 
-    Two queries in a transaction of their own; the entry must be acknowledged only afterwards.
+    False, and nothing written, where the group has handled the event meanwhile (its worker was
+    taken for dead), or an operator has closed its letter and asked for nothing since. Three queries
+    in a transaction of their own; the entry must be acknowledged only afterwards.
     """
     event_id = burial.event.event_id if burial.event else _as_uuid(burial.delivery.event_id)
     with writing():
         letter = _known(burial, event_id) or _new(burial, event_id)
+        if _is_over(burial, letter):
+            return False
         letter.attempts = [*letter.attempts, *(asdict(failure) for failure in burial.failures)]
         letter.kind = burial.kind
         letter.error_class = burial.error_class
@@ -55,6 +60,21 @@ def bury(burial: Burial) -> None:
         letter.state = DeadLetter.State.NEW
         letter.save()
     crash.here("after-dead-letter-before-acknowledge")
+    return True
+
+
+def resolve_handled() -> int:
+    """Close open letters of events their group has handled: a worker that was taken for dead may
+    commit after another has set its event aside. How many; one query."""
+    handled = HandledEvent.objects.filter(
+        event_id=OuterRef("event_id"), group__name=OuterRef("group_name")
+    )
+    with writing():
+        return (
+            DeadLetter.objects.filter(state__in=DeadLetter.OPEN)
+            .filter(Exists(handled))
+            .update(state=DeadLetter.State.RESOLVED, resolved_at=now())
+        )
 
 
 def resolve(group: str, event_ids: Collection[UUID]) -> int:
@@ -64,16 +84,28 @@ def resolve(group: str, event_ids: Collection[UUID]) -> int:
     ).update(state=DeadLetter.State.RESOLVED, resolved_at=now())
 
 
+def _is_over(burial: Burial, letter: DeadLetter) -> bool:
+    """Whether this failure says nothing new: a second delivery that nobody asked for."""
+    if burial.delivery.redelivered:
+        return False
+    if letter.state in (DeadLetter.State.RESOLVED, DeadLetter.State.DISCARDED):
+        return True
+    return (
+        letter.event_id is not None
+        and HandledEvent.objects.filter(event_id=letter.event_id, group__name=burial.group).exists()
+    )
+
+
 def _known(burial: Burial, event_id: UUID | None) -> DeadLetter | None:
-    """The letter this group has for the event; bytes without an id are known when replayed."""
+    """The letter this group has for the event; bytes without an id are known by their entry, and
+    when replayed."""
     letters = DeadLetter.objects.select_for_update().filter(
         group_name=burial.group, event_id=event_id
     )
     if event_id is None:
+        replayed = Q(body=burial.delivery.body, state=DeadLetter.State.REPLAYING)
         letters = letters.filter(
-            stream=burial.delivery.stream,
-            body=burial.delivery.body,
-            state=DeadLetter.State.REPLAYING,
+            replayed | Q(entry_id=burial.delivery.entry_id), stream=burial.delivery.stream
         )
     return letters.first()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import sysconfig
 import traceback
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from events.retry import RetryPolicy
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 20_000
 """Most characters kept of an error; the head of a message and the tail of a traceback."""
+
+MOST_DELAY_S = 86_400.0
+"""Longest wait a handler may ask for: a day. The inbox must outlive it."""
 
 LIBRARIES = ("<frozen ", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
 """How the file names of code begin that is not ours: Python's own and what is installed."""
@@ -39,17 +43,23 @@ Decision = Wait | Bury
 def decide(error: BaseException, policy: RetryPolicy, attempt: int) -> Decision:
     """What follows from `error` in attempt number `attempt` (1 = the first).
 
-    Reject and an event that does not validate are permanent; Retry may name its own delay; anything
-    else is a bug that is retried by the handler's policy.
+    Reject and an event that does not validate are permanent; Retry may name its own delay, up to
+    MOST_DELAY_S (one that makes no sense is passed over); anything else is a bug that is retried by
+    the handler's policy.
     """
     if isinstance(error, Reject | InvalidEvent):
         return Bury("permanent")
     delay_s = policy.delay_s(attempt)
     if delay_s is None:
         return Bury("exhausted")
-    if isinstance(error, Retry) and error.delay_s is not None:
-        return Wait(error.delay_s)
+    if isinstance(error, Retry) and _is_delay(error.delay_s):
+        return Wait(min(float(error.delay_s or 0), MOST_DELAY_S))
     return Wait(delay_s)
+
+
+def _is_delay(delay_s: object) -> bool:
+    """Whether a handler's own delay can be meant: infinity, a negative number or text cannot."""
+    return isinstance(delay_s, int | float) and math.isfinite(delay_s) and delay_s >= 0
 
 
 def describe(error: BaseException) -> tuple[str, str]:

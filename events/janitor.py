@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import timedelta
 from typing import Any
@@ -10,11 +11,15 @@ from django.db.models import Model, QuerySet
 
 from events import crash, transport
 from events.conf import bus_settings
+from events.dead_letters import resolve_handled
 from events.envelope import now
-from events.groups import every
+from events.groups import every, groups
 from events.models import DeadLetter, HandledEvent, StoredEvent
 from events.registry import registry
 from events.store import writing
+from events.transport.base import RELEASED, ServerInfo
+
+logger = logging.getLogger(__name__)
 
 STREAM_RETENTION_S = 24 * 3_600
 """Entries everybody has finished stay this long on the bus; the store keeps them longer."""
@@ -25,13 +30,59 @@ BATCH = 1_000
 CLOSED_LETTERS_DAYS = 90
 
 
-@every(30, name="trim")
+MEMORY_SHARE = 0.7
+"""Above this share of its memory limit the server keeps nothing for later that all have finished;
+only above a higher one is publishing held back."""
+
+FORGOTTEN_S = 600
+"""A consumer of a process that is not heard of is removed, at the earliest, this often."""
+
+
+@every(10, name="trim")
 def trim_streams() -> None:
-    """Drop old entries that every group has finished. One call per stream."""
-    before_ms = int((time.time() - STREAM_RETENTION_S) * 1_000)
+    """Drop entries that every group has finished: old ones, and any when memory runs short.
+
+    One call per stream, and one for the server's memory. What somebody has not finished stays,
+    however full the server is.
+    """
+    bus = transport.current()
+    short = memory_is_short(bus.inspector.server())
+    kept_s = 0 if short else STREAM_RETENTION_S
+    before_ms = int((time.time() - kept_s) * 1_000)
+    dropped = 0
     for entry in registry.all():
-        transport.current().streams.trim(entry.stream, before_ms)
+        dropped += bus.streams.trim(entry.stream, before_ms, exact=short)
         crash.here("in-trim")
+    if short and dropped:
+        logger.warning("the bus server's memory runs short: %d finished entries dropped", dropped)
+
+
+def memory_is_short(server: ServerInfo) -> bool:
+    """Whether the server uses more than MEMORY_SHARE of a limit it has."""
+    limit = server.max_memory_bytes
+    return limit > 0 and server.used_memory_bytes > MEMORY_SHARE * limit
+
+
+@every(FORGOTTEN_S, name="forget consumers")
+def forget_consumers() -> int:
+    """Remove consumers of processes that are gone and hold nothing; how many.
+
+    What one still holds is taken over by others first; the server itself refuses to forget that.
+    One round trip to look, one for each that is removed.
+    """
+    bus = transport.current()
+    alive = {worker.name for worker in bus.presence.alive()} | {RELEASED}
+    pairs = [(stream, group.name) for group in groups() for stream in group.streams]
+    gone = [
+        one for one in bus.inspector.consumers(pairs) if one.name not in alive and not one.pending
+    ]
+    return sum(bus.streams.remove_consumer(one.stream, one.group, one.name) for one in gone)
+
+
+@every(60, name="contradictions")
+def close_letters_of_the_handled() -> None:
+    """An event ends once: handled, whatever a letter says. One query."""
+    resolve_handled()
 
 
 @every(600, name="retention")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from django.db import DatabaseError
+from msgspec.structs import replace
 
 from events import crash, reconciler, transport
 from events.conf import BusSettings
@@ -274,9 +275,7 @@ class GroupRunner:
         try:
             if self._reader is not None:
                 self._hold(self._reader.close())
-            with self._held_lock:
-                held = list(self._held.values())
-            streams.release(self.group.name, self._consumer, held)
+            streams.release(self.group.name, self._consumer, self._unbegun())
             for name in self._names:
                 streams.remove_consumer(name, self.group.name, self._consumer)
         except (BusUnavailable, GroupMissing) as error:
@@ -291,14 +290,23 @@ class GroupRunner:
         begun alone, so that only the guilty one is counted.
         """
         begun = {_key(task.delivery) for task in self.present}
-        with self._held_lock:
-            held = [d for key, d in self._held.items() if key not in begun]
+        rest = [one for one in self._unbegun() if _key(one) not in begun]
         try:
-            transport.current().streams.release(self.group.name, self._consumer, held)
+            transport.current().streams.release(self.group.name, self._consumer, rest)
         except (BusUnavailable, GroupMissing) as error:
             logger.warning(
                 "group %s: entries stay until the lease ends: %s", self.group.name, error
             )
+
+    def _unbegun(self) -> list[Delivery]:
+        """What is held, each with the starts to give back: an entry counts as begun when it is
+        read, one that was taken over only once `begin` has said so."""
+        waiting = {_key(delivery) for delivery in self.quarantine}
+        with self._held_lock:
+            return [
+                replace(one, starts=one.starts + 1) if key in waiting else one
+                for key, one in self._held.items()
+            ]
 
     # --- trouble --------------------------------------------------------------------------------
 

@@ -196,8 +196,12 @@ class Streams(Protocol):
     def remove_consumer(self, stream: str, group: str, consumer: str) -> bool:
         """Remove a consumer that holds nothing; False when it still holds entries."""
 
-    def trim(self, stream: str, before_ms: int) -> int:
-        """Drop entries older than `before_ms` that every group has finished; returns how many."""
+    def trim(self, stream: str, before_ms: int, *, exact: bool = False) -> int:
+        """Drop entries older than `before_ms` that every group has finished; returns how many.
+
+        The server drops whole nodes of about a hundred entries, which costs least; `exact` drops
+        each entry there is to drop.
+        """
 
 
 class Leases(Protocol):
@@ -255,6 +259,8 @@ class ServerInfo:
     max_memory_bytes: int
     uptime_s: int
     policy: str
+    append_only: bool = True
+    """It writes what it is told to a file, before it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +285,17 @@ class StreamInfo:
     last_id: str
     entries_added: int
     groups: tuple[StreamGroup, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerInfo:
+    """A consumer of one group on one stream."""
+
+    stream: str
+    group: str
+    name: str
+    pending: int
+    """Entries it holds there, retries included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +338,9 @@ class Inspector(Protocol):
         self, positions: Sequence[tuple[str, str]]
     ) -> dict[tuple[str, str], str | None]:
         """For each (stream, last delivered id): the id of the first entry after it, or None."""
+
+    def consumers(self, pairs: Sequence[tuple[str, str]]) -> list[ConsumerInfo]:
+        """For each (stream, group): its consumers, on the stream and on its retry stream."""
 
     def retries(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RetryInfo]:
         """For each (stream, group): what waits for a retry."""

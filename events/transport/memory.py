@@ -25,6 +25,7 @@ from events.transport.base import (
     RELEASED_IDLE_MS,
     Append,
     Appended,
+    ConsumerInfo,
     Delivery,
     GroupMissing,
     Reader,
@@ -295,10 +296,11 @@ class MemoryBus:
 
     @_locked
     def release(self, group: str, consumer: str, deliveries: Sequence[Delivery]) -> None:
-        for pending in self._held(group, consumer, deliveries):
-            pending.consumer = RELEASED
-            pending.since = self.clock.now() - RELEASED_IDLE_MS / 1_000
-            pending.count -= 1
+        for delivery in deliveries:
+            for pending in self._held(group, consumer, [delivery]):
+                pending.consumer = RELEASED
+                pending.since = self.clock.now() - RELEASED_IDLE_MS / 1_000
+                pending.count = delivery.starts - 1
 
     def _held(
         self, group: str, consumer: str, deliveries: Sequence[Delivery]
@@ -319,7 +321,7 @@ class MemoryBus:
         return True
 
     @_locked
-    def trim(self, stream: str, before_ms: int) -> int:
+    def trim(self, stream: str, before_ms: int, *, exact: bool = False) -> int:
         found = self._streams.get(stream)
         if found is None or not found.groups:
             return 0
@@ -403,6 +405,19 @@ class MemoryBus:
             later = self._streams.get(name, _Stream()).after(_parsed(position))
             found[name, position] = _spelled(later[0]) if later else None
         return found
+
+    @_locked
+    def consumers(self, pairs: Sequence[tuple[str, str]]) -> list[ConsumerInfo]:
+        held: dict[tuple[str, str, str], int] = {}
+        for stream, group in pairs:
+            for source in (self._streams.get(stream), self._retry.get((stream, group))):
+                member = source and source.groups.get(group)
+                for name in member.consumers if member else ():
+                    held.setdefault((stream, group, name), 0)
+                for entry in member.pending.values() if member else ():
+                    key = (stream, group, entry.consumer)
+                    held[key] = held.get(key, 0) + 1
+        return [ConsumerInfo(*key, pending) for key, pending in held.items()]
 
     @_locked
     def retries(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RetryInfo]:

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from django.db import OperationalError
 
 from events import Context, Event, Reject, Retry, runner
+from events.dead_letters import Burial, bury
 from events.envelope import new_event_id
 from events.groups import Group
 from events.models import ConsumerGroup, DeadLetter, HandledEvent, StoredEvent
@@ -536,3 +537,60 @@ def test_sql_that_is_in_the_way_for_ever_is_an_attempt_in_the_end(
 
     assert len(bus.dead_letters()) == 2
     assert attempts == [1] * len(attempts)
+
+
+def test_bytes_without_an_id_make_one_letter_however_often_their_entry_comes(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    group = group_of(seen_by([]))
+    stream = "astra.trading.tradeexecuted.v1"
+    bus.transport.streams.append([Append(stream, new_event_id(), b"{")])
+    entry = next(iter(bus.memory._streams[stream].entries))
+    nameless = Delivery(stream, f"{entry[0]}-{entry[1]}", "", b"{")
+    bus.memory._streams[stream].entries[entry] = nameless
+
+    bus.drain([group])
+    bus.memory._streams[stream].groups[group.name].last = (0, 0)
+    bus.drain([group])
+
+    assert len(bus.dead_letters()) == 1
+
+
+def test_a_discarded_letter_stays_discarded_when_its_event_comes_again(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    group, event = group_of(seen_by([])), trade()
+    body = event.to_json().replace(b'"1500.00"', b'"-1"')
+    append = Append(event.get_stream_name(), event.event_id, body)
+    bus.transport.streams.append([append])
+    bus.drain([group])
+    DeadLetter.objects.update(state="discarded")
+    bus.memory._seen.clear()
+    bus.transport.streams.append([append])
+
+    bus.drain([group])
+
+    (letter,) = bus.dead_letters()
+    assert (letter.state, len(letter.attempts)) == ("discarded", 1)
+
+
+def test_what_another_worker_has_handled_meanwhile_is_not_set_aside(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    group, event = group_of(seen_by([])), trade()
+    bus.publish(event)
+    (delivery,) = read(bus, group, "slow")
+    HandledEvent.objects.create(
+        group=ConsumerGroup.objects.get_or_create(name="testers")[0],
+        event_id=event.event_id,
+        handled_at=event.occurred_at,
+        duration_us=0,
+        attempts=1,
+    )
+
+    written = bury(
+        Burial(group.name, delivery, event, "permanent", "Reject", "no", "", "f", [], [], "w")
+    )
+
+    assert not written
+    assert bus.dead_letters() == []

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -155,3 +157,17 @@ def raised(fails: Callable[[], object]) -> Exception:
 
 def mark(error: Exception, handler: str = "a.handler") -> str:
     return fingerprint(describe(error)[0], handler, innermost_frame(error))
+
+
+@pytest.mark.parametrize("delay_s", [math.inf, math.nan, -1.0, "soon"])
+def test_a_delay_that_makes_no_sense_leaves_it_to_the_policy(delay_s: Any) -> None:
+    policy = RetryPolicy(max_retries=3, base_s=4.0)
+
+    found = decide(Retry(delay_s=delay_s), policy, attempt=1)
+
+    assert isinstance(found, Wait)
+    assert 0 <= found.delay_s <= 4.0
+
+
+def test_nobody_waits_longer_than_a_day() -> None:
+    assert decide(Retry(delay_s=1e12), RetryPolicy(), attempt=1) == Wait(86_400.0)

@@ -12,11 +12,18 @@ from pytest_django import Settings
 from events import Context, Event, janitor, publish
 from events.envelope import new_event_id, now
 from events.groups import Group
-from events.janitor import remove_old_rows, trim_streams
+from events.janitor import (
+    close_letters_of_the_handled,
+    forget_consumers,
+    remove_old_rows,
+    trim_streams,
+)
 from events.models import ConsumerGroup, DeadLetter, HandledEvent, StoredEvent
+from events.transport.base import RELEASED, ServerInfo
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 
+TRADE = "Trading.TradeExecuted"
 STREAM = "astra.trading.tradeexecuted.v1"
 TWO_DAYS_S = 2 * 24 * 3_600
 
@@ -196,3 +203,70 @@ def old_entries(bus: Bus, count: int) -> None:
 
 def length(bus: Bus) -> int:
     return bus.transport.inspector.streams([STREAM])[STREAM].length
+
+
+def test_when_memory_runs_short_what_all_have_finished_goes_whatever_its_age(
+    bus: Bus, group_of: Callable[..., Group], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(event: Event, context: Context) -> None: ...
+
+    slow = group_of(nothing, name="slow")
+    quick = [group for group in bus.groups if TRADE in group.reads]
+    bus.publish(trade(), trade())
+    bus.drain([*quick, slow])
+    bus.publish(trade())
+    bus.drain(quick)
+    trim_streams()
+    assert bus.transport.inspector.streams([STREAM])[STREAM].length == 3
+
+    short = ServerInfo("memory", "1", 71, 100, 0, "noeviction")
+    monkeypatch.setattr(bus.memory, "server", lambda: short)
+    in_a_second = bus.clock.now() + 1
+    monkeypatch.setattr(janitor.time, "time", lambda: in_a_second)
+    trim_streams()
+
+    # The third is still to be read by the slow group: it stays however full the server is.
+    assert bus.transport.inspector.streams([STREAM])[STREAM].length <= 2
+    assert bus.transport.inspector.last_ids([STREAM])[STREAM] != "0-0"
+    bus.drain([slow])
+    assert HandledEvent.objects.filter(group__name="slow").count() == 3
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "short"), [(70, 100, False), (71, 100, True), (10**9, 0, False)]
+)
+def test_memory_is_short_above_seventy_percent_of_a_limit(
+    used: int, limit: int, short: bool
+) -> None:
+    server = ServerInfo("Valkey", "9.0.1", used, limit, 0, "noeviction")
+
+    assert janitor.memory_is_short(server) is short
+
+
+def test_consumers_of_the_gone_are_forgotten_unless_they_hold_something(bus: Bus) -> None:
+    (group, *_) = [group for group in bus.groups if TRADE in group.reads]
+    bus.publish(trade())
+    bus.transport.streams.read(group.name, "empty-handed", [STREAM], 0, 0)
+    bus.transport.streams.read(group.name, "holding", [STREAM], 10, 0)
+    bus.transport.streams.read(group.name, RELEASED, [STREAM], 0, 0)
+
+    removed = forget_consumers()
+
+    names = {one.name for one in bus.transport.inspector.consumers([(STREAM, group.name)])}
+    assert removed == 1
+    assert names == {"holding", RELEASED}
+
+
+def test_an_event_that_was_handled_after_all_has_no_open_letter(bus: Bus) -> None:
+    group, _ = ConsumerGroup.objects.get_or_create(name="testers")
+    done, open_still = new_event_id(), new_event_id()
+    HandledEvent.objects.create(
+        group=group, event_id=done, handled_at=now(), duration_us=1, attempts=1
+    )
+    closed = letter(event_id=done)
+    letter(event_id=open_still)
+
+    close_letters_of_the_handled()
+
+    resolved = DeadLetter.objects.filter(state="resolved").values_list("pk", flat=True)
+    assert list(resolved) == [closed]

@@ -438,3 +438,21 @@ def renewals(bus: Bus) -> Callable[[], int]:
 
     bus.memory.renew = counted  # type: ignore[method-assign]
     return lambda: count[0]
+
+
+def test_handing_back_does_not_forget_how_often_an_entry_was_begun(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    group = group_of(noting([]))
+    bus.publish(trade())
+    (delivery,) = bus.transport.streams.read("testers", "dies", [STREAM], 10, 0)
+    bus.transport.streams.begin("testers", "dies", delivery)
+    bus.clock.advance(3_600)
+
+    (runner,) = Worker([group])._runners
+    assert runner.sweep_if_due() == 1
+    runner.hand_back()
+
+    with bus.memory.changed:
+        (entry,) = bus.memory._streams[STREAM].groups["testers"].pending.values()
+    assert (entry.consumer, entry.count) == (RELEASED, 2)

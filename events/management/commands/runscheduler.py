@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from events.errors import BusUnavailable
+from events.errors import BusUnavailable, ConfigurationError
 from events.groups import jobs
 from events.management.commands.runworkers import stop_on_signal
+from events.policy import refuse_wrong_server
 from events.presence import Heartbeat
 from events.scheduler import Scheduler
 
@@ -18,6 +19,10 @@ class Command(BaseCommand):
     help = "Do the periodic work: relay, redelivery, trimming, retention, what apps register."
 
     def handle(self, **options: Any) -> None:
+        try:
+            refuse_wrong_server()
+        except ConfigurationError as error:
+            raise CommandError(f"{error}.") from error
         stop = threading.Event()
         stop_on_signal(stop.set)
         scheduler = Scheduler(stop)

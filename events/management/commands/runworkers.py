@@ -18,6 +18,7 @@ from events import transport
 from events.errors import BusUnavailable, ConfigurationError
 from events.groups import Group, group, groups, set_up
 from events.management.reloading import watch_files
+from events.policy import refuse_wrong_server
 from events.relay import relay_waiting
 from events.scheduler import Scheduler
 from events.supervisor import Child, Supervisor
@@ -79,6 +80,7 @@ class Command(BaseCommand):
             raise CommandError("--once ends by itself: it takes neither --processes nor --reload")
         if alone and (reload or processes > 1):
             raise CommandError("--processes and --reload need the supervisor")
+        _refuse_wrong_server()
         if once:
             self._once(chosen)
         elif alone:
@@ -137,6 +139,13 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _refuse_wrong_server() -> None:
+    try:
+        refuse_wrong_server()
+    except ConfigurationError as error:
+        raise CommandError(f"{error}.") from error
 
 
 def stop_on_signal(stop: Callable[[], None]) -> None:

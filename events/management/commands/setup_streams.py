@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events import keys, transport
-from events.errors import BusUnavailable
+from events.errors import BusUnavailable, ConfigurationError
 from events.groups import groups, set_up
+from events.policy import refuse_wrong_server
 
 
 class Command(BaseCommand):
@@ -28,7 +29,10 @@ class Command(BaseCommand):
             self.stdout.write("\n".join(script()))
             return
         try:
+            refuse_wrong_server()
             created = set_up(transport.current().streams)
+        except ConfigurationError as error:
+            raise CommandError(f"{error}.") from error
         except BusUnavailable as error:
             raise CommandError(f"Nothing was set up: {error}") from error
         declared = groups()

@@ -23,7 +23,15 @@ BLOCK_MARGIN_S = 10.0
 REPLICATED_WITHIN_MS = 500
 """How long replicas may take to have what was written; ordinarily they have it within one."""
 
-RAW_COMMANDS = ("XREADGROUP", "XREAD", "XRANGE", "XINFO STREAM", "XINFO GROUPS", "XPENDING")
+RAW_COMMANDS = (
+    "XREADGROUP",
+    "XREAD",
+    "XRANGE",
+    "XINFO STREAM",
+    "XINFO GROUPS",
+    "XINFO CONSUMERS",
+    "XPENDING",
+)
 """Commands whose replies we read as the server sends them."""
 
 REFUSALS = (

@@ -12,6 +12,7 @@ import redis
 
 from events import keys
 from events.transport.base import (
+    ConsumerInfo,
     RetryInfo,
     RetryState,
     ServerInfo,
@@ -50,6 +51,7 @@ class RedisInspector:
             max_memory_bytes=int(info.get("maxmemory", 0)),
             uptime_s=int(info.get("uptime_in_seconds", 0)),
             policy=str(info.get("maxmemory_policy", "")),
+            append_only=bool(int(info.get("aof_enabled", 1))),
         )
 
     def streams(self, names: Sequence[str]) -> dict[str, StreamInfo]:
@@ -71,6 +73,21 @@ class RedisInspector:
             position: reply[0][0].decode() if reply else None
             for position, reply in zip(positions, replies, strict=True)
         }
+
+    def consumers(self, pairs: Sequence[tuple[str, str]]) -> list[ConsumerInfo]:
+        commands = [
+            _command("XINFO CONSUMERS", name, group)
+            for stream, group in pairs
+            for name in (stream, keys.retry_stream(stream, group))
+        ]
+        replies = self._looked(commands, missing=("no such key", "NOGROUP"))
+        held: dict[tuple[str, str, str], int] = {}
+        for index, pair in enumerate(pairs):
+            for flat in [*(replies[2 * index] or ()), *(replies[2 * index + 1] or ())]:
+                facts = _flat(flat)
+                key = (*pair, facts["name"].decode())
+                held[key] = held.get(key, 0) + facts["pending"]
+        return [ConsumerInfo(*key, pending) for key, pending in held.items()]
 
     def retries(self, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RetryInfo]:
         commands: list[Command] = []

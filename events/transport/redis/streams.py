@@ -209,8 +209,8 @@ class RedisStreams:
         calls: list[Call] = [("remove_consumer", [name], [group, consumer]) for name in sources]
         return all(self._scripts.call_all(calls))
 
-    def trim(self, stream: str, before_ms: int) -> int:
-        return int(self._scripts.call("trim", [stream], [before_ms]))
+    def trim(self, stream: str, before_ms: int, *, exact: bool = False) -> int:
+        return int(self._scripts.call("trim", [stream], [before_ms, "=" if exact else "~"]))
 
 
 def _appended(item: Append, entry: bytes) -> Appended:

@@ -1,6 +1,6 @@
 -- Drop old entries that every group has finished.
 -- KEYS  1 stream
--- ARGV  1 drop only what is older than this many ms since the epoch
+-- ARGV  1 drop only what is older than this many ms since the epoch, 2 '~' or '='
 -- Gives how many went.
 local function parts(id)
   local ms, seq = string.match(id, '^(%d+)-(%d+)$')
@@ -20,4 +20,4 @@ for _, flat in ipairs(groups) do
   local oldest = redis.call('XPENDING', KEYS[1], group['name'])[2] or group['last-delivered-id']
   if before(oldest, floor) then floor = oldest end
 end
-return redis.call('XTRIM', KEYS[1], 'MINID', '~', floor)
+return redis.call('XTRIM', KEYS[1], 'MINID', ARGV[2], floor)
