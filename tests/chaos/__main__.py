@@ -48,8 +48,8 @@ def _run(name: str, seconds: int, seed: int, rate: float) -> tuple[list[str], li
     folder = Path(mkdtemp(prefix="astra-chaos-"))
     with bus_server(bundled_bus.program()) as server:
         with rigged(folder, server, seed) as rig:
-            faults, result = run(name, rig, seconds, rate)
-        wrong = [*result.wrong, *([] if faults and result.bit else ["the faults did not bite"])]
+            faults, bites, result = run(name, rig, seconds, rate)
+        wrong = [*result.wrong, *([] if faults and bites else ["the faults did not bite"])]
         if wrong:
             kept = KEPT / f"{name}-{seed}"
             shutil.rmtree(kept, ignore_errors=True)

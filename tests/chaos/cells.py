@@ -16,6 +16,8 @@ class Cell:
     strike: Callable[[Rig], None]
     every_s: float
     poison: str = ""
+    bites: Callable[[Rig], int] = Rig.redeliveries
+    """What shows that the fault was felt; 0 makes the run worthless."""
 
 
 def _freeze(rig: Rig) -> None:
@@ -38,6 +40,12 @@ def _flush_bus(rig: Rig) -> None:
     rig.server.flush()
 
 
+def _complaints(rig: Rig) -> int:
+    """Lines in which workers say that the bus or SQL was not there for them."""
+    logs = (path.read_text() for path in rig.folder.glob("runworkers-*.log"))
+    return sum(log.count("waits: ") + log.count("set up again") for log in logs)
+
+
 def _lock_sql(rig: Rig) -> None:
     with rig.locked_sql():
         time.sleep(2 * LEASE_S)  # the fault is its length
@@ -46,15 +54,16 @@ def _lock_sql(rig: Rig) -> None:
 CELLS: Mapping[str, Cell] = {
     "killed-workers": Cell(Rig.kill_worker, 3, "raise:0.05"),
     "zombies": Cell(_freeze, 2),
-    "killed-bus": Cell(_kill_bus, 15),
-    "paused-bus": Cell(_pause_bus, 10),
-    "flushed-bus": Cell(_flush_bus, 30),
-    "locked-sql": Cell(_lock_sql, 10),
+    "killed-bus": Cell(_kill_bus, 15, bites=_complaints),
+    "paused-bus": Cell(_pause_bus, 10, bites=_complaints),
+    "flushed-bus": Cell(_flush_bus, 30, bites=_complaints),
+    "locked-sql": Cell(_lock_sql, 10, bites=_complaints),
 }
 
 
-def run(name: str, rig: Rig, seconds: float, rate: float) -> tuple[int, Result]:
-    """Let a cell's fault strike for so long; how often it did, and what the oracle says."""
+def run(name: str, rig: Rig, seconds: float, rate: float) -> tuple[int, int, Result]:
+    """Let a cell's fault strike for so long; how often it did, how often it was
+    felt, and what the oracle says."""
     cell = CELLS[name]
     rig.work()
     rig.publish(int(seconds * rate), rate, cell.poison)
@@ -65,4 +74,5 @@ def run(name: str, rig: Rig, seconds: float, rate: float) -> tuple[int, Result]:
         cell.strike(rig)
         rig.work()
         faults += 1
-    return faults, judged(rig)
+    result = judged(rig)
+    return faults, cell.bites(rig), result

@@ -42,7 +42,7 @@ def test_a_bus_that_lost_entries_is_seen_without_the_reconciler(
 
 
 def test_a_missing_inbox_is_seen(rig_of: Callable[..., Rig]) -> None:
-    rig = rig_of(bug="no_inbox,no_reconciler", crash="after-commit-before-settle:kill:3")
+    rig = rig_of(bug="no_inbox,no_reconciler", crash="after-commit-before-settle:kill:1")
     rig.publish(300, 300).wait(60)
     rig.work(1)
     (victim,) = rig.workers

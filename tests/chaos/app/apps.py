@@ -9,6 +9,9 @@ class ChaosConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from tests.chaos.app.watch import watch_reclaims
+
+        watch_reclaims()
         named = os.environ.get("CHAOS_BUG", "")
         for bug in filter(None, named.split(",")):
             from tests.chaos.app.bugs import BUGS
