@@ -2,7 +2,7 @@
 
     say      publish, publish_direct, Event
     declare  event_type, Payload, Money, UserId, PERSONAL, SECRET
-    hear     handles, Says, Context, every
+    hear     handles, Says, Context, every; EventWorker, BatchWorker, ScheduledWorker
     outcome  Retry, Reject
     store    remember
     errors   AstraError, InvalidEvent, UnknownType, Problem, BusUnavailable, BusFull
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from events.groups import Says, every, handles
     from events.registry import PERSONAL, SECRET, Money, Payload, UserId, event_type
     from events.store import remember
+    from events.workers import BatchWorker, EventWorker, ScheduledWorker
 
 # Event comes by way of validation, which teaches it to check what it is made of.
 _HOME = {
@@ -59,6 +60,9 @@ _HOME = {
     "Payload": "registry",
     "UserId": "registry",
     "event_type": "registry",
+    "BatchWorker": "workers",
+    "EventWorker": "workers",
+    "ScheduledWorker": "workers",
     "remember": "store",
 }
 
@@ -66,10 +70,12 @@ __all__ = [
     "PERSONAL",
     "SECRET",
     "AstraError",
+    "BatchWorker",
     "BusFull",
     "BusUnavailable",
     "Context",
     "Event",
+    "EventWorker",
     "InvalidEvent",
     "Money",
     "Payload",
@@ -78,6 +84,7 @@ __all__ = [
     "Reject",
     "Retry",
     "Says",
+    "ScheduledWorker",
     "UnknownType",
     "UserId",
     "event_type",

@@ -206,7 +206,7 @@ class Execution:
         if known is not None:
             return known
         wanting = tuple(handler for handler in self.group.handlers if handler.wants(event))
-        if not any(handler.only or handler.unless for handler in self.group.handlers):
+        if not any(one.only or one.unless or one.accepts for one in self.group.handlers):
             self._handlers_of[event.event_type] = wanting
         return wanting
 

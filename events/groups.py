@@ -71,6 +71,8 @@ class Handler:
     """How long it may run; None leaves that to the settings."""
     linger_ms: int = 0
     """Shortest time between two batches: under load they gather, a lone event does not wait."""
+    accepts: Callable[[Event], bool] | None = None
+    """Narrows further, by code."""
     depends_on: str = ""
     """What it calls outside; where that fails again and again its group waits (see `breaker`)."""
     start: Start = "beginning"
@@ -84,6 +86,8 @@ class Handler:
     def call(self, *given: Any) -> None:
         """Run it in this thread. An ``async def`` runs to its end here, in the thread that holds
         the transaction: on a shared loop it would work outside it."""
+        if self.accepts is not None and not self.batch:
+            self.accepts(given[0])  # raises here what it raised when it was asked
         if self.is_async:
             async_to_sync(cast("Callable[..., Awaitable[None]]", self.function))(*given)
         else:
@@ -98,7 +102,16 @@ class Handler:
         """Whether this handler takes the event: its type is read and its fields pass."""
         if EVERYTHING not in self.reads and event.event_type not in self.reads:
             return False
-        return self.admits(event.data)
+        return self.admits(event.data) and self._accepts(event)
+
+    def _accepts(self, event: Event) -> bool:
+        """What its own code says; one that fails is asked again where a failure is a handler's."""
+        if self.accepts is None:
+            return True
+        try:
+            return self.accepts(event)
+        except Exception:  # noqa: BLE001  raised again by `call`, inside the handler's own guard
+            return True
 
     def admits(self, data: Mapping[str, Any]) -> bool:
         """Whether `only` and `unless` let a payload with these fields through."""
@@ -194,6 +207,7 @@ def handles(
     timeout_s: float | None = None,
     linger_ms: int = 0,
     depends_on: str = "",
+    accepts: Callable[[Event], bool] | None = None,
     start: Start = "beginning",
     max_retries: int = 3,
     retry_delay_s: float = 5.0,
@@ -203,11 +217,11 @@ def handles(
     The function, ``def`` or ``async def``, takes ``(event, context)``, with ``batch=True`` the two
     as sequences. It returns, raises Retry or Reject; anything else it raises is retried
     `max_retries` times (`retry_delay_s` doubled each time, with jitter) and then set aside. All
-    handlers of a group for one event commit together. `only` and `unless` narrow by payload fields;
-    what no handler wants counts as handled and ignored. `says` and `always_says` are what it tells
-    the rest of the house it says. After `timeout_s` it is stopped, which counts as a failure.
-    `linger_ms` lets a batch handler's events gather under load. Raises ConfigurationError for a
-    declaration that contradicts itself.
+    handlers of a group for one event commit together. `only` and `unless` narrow by payload fields,
+    `accepts` by code; what no handler wants counts as handled and ignored. `says` and `always_says`
+    are what it tells the rest of the house it says. After `timeout_s` it is stopped, which counts
+    as a failure. `linger_ms` lets a batch handler's events gather under load. Raises
+    ConfigurationError for a declaration that contradicts itself.
     """
 
     def declare(function: Function) -> Function:
@@ -228,6 +242,7 @@ def handles(
             timeout_s=timeout_s,
             linger_ms=linger_ms,
             depends_on=depends_on,
+            accepts=accepts,
             start=start,
             policy=RetryPolicy(max_retries=max_retries, base_s=retry_delay_s),
         )
