@@ -47,6 +47,7 @@ test: $(STAMP_DEV) ## every test, on a fresh machine too (PYTEST="-k word" for s
 .PHONY: chaos
 chaos: $(STAMP_DEV) ## long runs under faults (CELL=killed-workers SECONDS=90 SEED=7 RATE=300)
 	@CELL="$(CELL)" SECONDS="$(SECONDS)" SEED="$(SEED)" RATE="$(RATE)" $(BIN)/python -m tests.chaos
+	@test -n "$(CELL)" || $(BIN)/python -m pytest -m long tests/chaos
 
 .PHONY: check
 check: $(STAMP_DEV) ## formatting, lint, types, import ladder, templates, migrations, deployment settings

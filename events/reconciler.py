@@ -13,10 +13,11 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Min
 
 from events import transport
 from events.audit import Actor, record
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 EVERY_S = 5.0
 
+STREAM_RETENTION_S = 24 * 3_600
+"""As long as the janitor keeps entries on the bus that everybody has finished."""
+
 WINDOW = 500
 """Rows compared at a time."""
 
@@ -40,6 +44,12 @@ PASS_S = 2.0
 LATE = timedelta(minutes=1)
 """How long a transaction may stay open on PostgreSQL and still have its rows compared: they carry
 numbers from its beginning, and the position may have gone past these."""
+
+FIRST_MARKS = 1_000
+"""Marks, of all groups, among which a group's first ones are looked for."""
+
+NEVER = 2**63
+"""Behind every row."""
 
 SYSTEM = Actor("reconciler", "system")
 
@@ -53,6 +63,7 @@ class Row:
     event_type: str
     stream: str
     entry_id: str
+    stored_at: datetime
 
 
 Missing = dict[tuple[str, str], list[Row]]
@@ -96,13 +107,12 @@ def _begin_again(position: Reconciliation, word: str, server: str) -> Reconcilia
 
     Where data were lost, replays that were on the bus are put there once more, and what a group
     keeps no marks of because its effects are sets is delivered to it again. A server met for the
-    first time has nothing to lose: the comparison begins with what comes.
+    first time may have lost some already, which only the comparison can tell.
     """
-    first_time = not position.incarnation
-    lost_data = not first_time and word != position.incarnation
+    lost_data = bool(position.incarnation) and word != position.incarnation
     last = StoredEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
     with writing():
-        position.seq = last if first_time else 0
+        position.seq = 0
         position.lost_seq = last if lost_data else position.lost_seq
         position.incarnation, position.server = word, server
         position.save()
@@ -130,11 +140,11 @@ def _rows(after: int) -> list[Row]:
     before = now() - timedelta(seconds=bus_settings().reconcile_after_s)
     found = StoredEvent.objects.filter(seq__gt=after, stored_at__lt=before).exclude(relayed_at=None)
     fields = found.order_by("seq").values_list(
-        "seq", "event_id", "event_type", "event_version", "entry_id"
+        "seq", "event_id", "event_type", "event_version", "entry_id", "stored_at"
     )
     return [
-        Row(seq, event_id, event_type, stream_name(event_type, version), entry_id)
-        for seq, event_id, event_type, version, entry_id in fields[:WINDOW]
+        Row(seq, event_id, event_type, stream_name(event_type, version), entry_id, stored_at)
+        for seq, event_id, event_type, version, entry_id, stored_at in fields[:WINDOW]
     ]
 
 
@@ -164,33 +174,48 @@ def _unaccounted(rows: Sequence[Row], *, lost_data: bool) -> Missing:
 def _readings(rows: Sequence[Row], *, lost_data: bool) -> Iterator[tuple[Group, Row]]:
     """Each row with each group that should have an end of it in SQL.
 
-    A group whose effects are sets keeps no marks: it counts only where data were lost. One that
-    began at the end of an old stream knows nothing of what came before: its first mark tells.
+    A group whose effects are sets keeps no marks: it counts only where data were lost, and for what
+    the bus would still have held. What came before a group's first mark was never its own: it may
+    be younger than the store.
     """
+    since = now() - timedelta(seconds=STREAM_RETENTION_S)
     begun = _first_marks()
     for group in groups():
-        if group.idempotent and not lost_data:
-            continue
         reads = set(group.reads)
         for row in rows:
             if row.event_type not in reads:
                 continue
-            if group.start == "now" and row.seq < begun.get(group.name, row.seq + 1):
-                continue
-            yield group, row
+            if group.idempotent:
+                counts = lost_data and row.stored_at > since
+            else:
+                counts = row.seq >= begun[group.name]
+            if counts:
+                yield group, row
+
+
+_begun: dict[str, int] = {}
+"""Where groups began, for as long as this process lives: it is looked up once for each."""
 
 
 def _first_marks() -> Mapping[str, int]:
-    """For groups that began at the end of old streams: the first stored event they have handled."""
-    found: dict[str, int] = {}
+    """For each group the stored event it began with; without marks the first there is, or, for one
+    that was to begin at the end of old streams, none so far."""
     for group in groups():
-        if group.start != "now":
-            continue
-        mark = HandledEvent.objects.filter(group__name=group.name).order_by("pk").first()
-        row = mark and StoredEvent.objects.filter(event_id=mark.event_id).first()
-        if row:
-            found[group.name] = row.seq
-    return found
+        if group.name not in _begun and (seq := _first_mark(group.name)) is not None:
+            _begun[group.name] = seq
+    nowhere = {group.name: NEVER if group.start == "now" else 0 for group in groups()}
+    return nowhere | {name: seq for name, seq in _begun.items() if name in nowhere}
+
+
+def _first_mark(group: str) -> int | None:
+    marks = HandledEvent.objects.filter(group__name=group)
+    first = marks.aggregate(first=Min("pk"))["first"]
+    if first is None:
+        return None
+    # Several workers write the first marks at once, in any order.
+    near = marks.filter(pk__lt=first + FIRST_MARKS).values_list("event_id", flat=True)
+    rows = StoredEvent.objects.filter(event_id__in=list(near)).order_by("seq")
+    return rows.values_list("seq", flat=True).first()
 
 
 def _accounted(event_ids: Sequence[UUID]) -> set[tuple[str, UUID]]:

@@ -38,6 +38,9 @@ ROUND_S = 0.05
 """A read brings about as many entries as were run in this time: few of a slow group, so that its
 other workers get some, and many of a fast one, whose round trips would cost most."""
 
+TURN_S = 0.02
+"""How soon a group looks again whether the turn to run what was taken over is free."""
+
 SWEEP = 100
 """Entries of one stream that are taken over at a time."""
 
@@ -55,11 +58,45 @@ class Counters:
     retried: int = 0
 
 
+class Quarantine:
+    """Lets one entry at a time run of those that were taken over from other workers.
+
+    One of them may be what killed its worker: whatever was begun beside it in this process would be
+    counted as guilty too. Shared by all runners of a process.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holder: GroupRunner | None = None
+
+    def enter(self, runner: GroupRunner) -> bool:
+        """Take the turn; False while another has it."""
+        with self._lock:
+            if self._holder is None:
+                self._holder = runner
+            return self._holder is runner
+
+    def leave(self, runner: GroupRunner) -> None:
+        """Give the turn back, if it is this runner's."""
+        with self._lock:
+            if self._holder is runner:
+                self._holder = None
+
+    def is_open(self, runner: GroupRunner) -> bool:
+        """Whether the runner could enter now."""
+        return self._holder is None or self._holder is runner
+
+
 class GroupRunner:
     """The state of one group's work. Driven by one thread, renewed by another."""
 
     def __init__(
-        self, group: Group, consumer: str, settings: BusSettings, retries: Retries
+        self,
+        group: Group,
+        consumer: str,
+        settings: BusSettings,
+        retries: Retries,
+        turn: Quarantine,
     ) -> None:
         self.group = group
         self.counters = Counters()
@@ -75,6 +112,7 @@ class GroupRunner:
         self._consumer = consumer
         self._settings = settings
         self._retries = retries
+        self._turn = turn
         self._reader: Reader | None = None
         self._count = settings.batch_size
         self._last_read = 0
@@ -123,8 +161,10 @@ class GroupRunner:
     def next_at(self) -> float:
         """Monotonic time at which it has something to do by itself; without end if it only waits
         for an answer."""
-        if self.backlog or self.quarantine:
+        if self.backlog:
             return self._paused_until
+        if self.quarantine:
+            return self._paused_until if self._turn.is_open(self) else time.monotonic() + TURN_S
         return self._rests_until if self._rests_until > time.monotonic() else math.inf
 
     def ask(self) -> None:
@@ -180,7 +220,10 @@ class GroupRunner:
             self.backlog.popleft()
         self._failures, self._paused_until = 0, 0.0
         self.settled(settlements, ours)
-        if not self.backlog and self._last_read:
+        if self.backlog:
+            return
+        self._turn.leave(self)
+        if self._last_read:
             self._follow_pace()
 
     def _follow_pace(self) -> None:
@@ -252,13 +295,15 @@ class GroupRunner:
 
         Raises BusUnavailable, GroupMissing; its lease then ends, and a sweep brings it back.
         """
-        while self.quarantine and not self.backlog:
+        while self.quarantine and not self.backlog and self._turn.enter(self):
             delivery = self.quarantine.popleft()
             self._let_go(delivery)
             begun = transport.current().streams.begin(self.group.name, self._consumer, delivery)
             if begun is not None:
                 self.accept([begun])
+            if self.backlog:
                 return True
+            self._turn.leave(self)
         return False
 
     def drop(self) -> None:
@@ -266,11 +311,13 @@ class GroupRunner:
         for ever. Its leases end, and a sweep brings it back."""
         self.backlog.clear()
         self.quarantine.clear()
+        self._turn.leave(self)
         with self._held_lock:
             self._held.clear()
 
     def hand_back(self) -> None:
         """Give up what was not begun, and the consumer itself where it holds nothing."""
+        self._turn.leave(self)
         streams = transport.current().streams
         try:
             if self._reader is not None:

@@ -18,7 +18,7 @@ from events.groups import Group
 from events.lane import Lane
 from events.presence import Heartbeat
 from events.retries import Retries
-from events.runner import GroupRunner
+from events.runner import GroupRunner, Quarantine
 from events.transport.base import GroupMissing
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,9 @@ class Worker:
         self._drain_timeout_s = drain_timeout_s
         self._heartbeat = Heartbeat("worker", [group.name for group in groups])
         self._retries = Retries([(s, group.name) for group in groups for s in group.streams])
+        turn = Quarantine()
         self._runners = [
-            GroupRunner(group, self._heartbeat.name, self._settings, self._retries)
+            GroupRunner(group, self._heartbeat.name, self._settings, self._retries, turn)
             for group in groups
         ]
         self._lanes: list[Lane] = []

@@ -37,6 +37,7 @@ def test_killed_workers_lose_nothing_and_do_nothing_twice(rig_of: Callable[..., 
     check(result, bit=result.redeliveries)
 
 
+@pytest.mark.long
 def test_killed_workers_on_postgresql_do_not_either(
     rig_of: Callable[..., Rig], postgres_url: str
 ) -> None:
@@ -101,10 +102,7 @@ def test_poison_becomes_dead_letters_and_nothing_else_does(rig_of: Callable[...,
     assert {entry["poison"] for entry in rig.told().values()} == {"", "raise", "hang"}
 
 
-@pytest.mark.xfail(
-    reason="groups of one process begin entries they took over at the same time: when one of these "
-    "kills the process its neighbours are counted as guilty too"
-)
+@pytest.mark.long
 def test_poison_that_kills_workers_takes_no_other_event_along(rig_of: Callable[..., Rig]) -> None:
     rig = rig_of()
     rig.work()
@@ -116,6 +114,7 @@ def test_poison_that_kills_workers_takes_no_other_event_along(rig_of: Callable[.
     check(result, bit=result.redeliveries)
 
 
+@pytest.mark.long
 def test_a_killed_client_was_told_the_truth(rig_of: Callable[..., Rig]) -> None:
     rig = rig_of()
     rig.work()
@@ -130,6 +129,7 @@ def test_a_killed_client_was_told_the_truth(rig_of: Callable[..., Rig]) -> None:
     check(result, bit=sum(entry["outcome"] == "asked" for entry in rig.told().values()))
 
 
+@pytest.mark.long
 def test_a_bus_that_is_killed_forgets_nothing(rig_of: Callable[..., Rig]) -> None:
     rig = rig_of()
     rig.work()
@@ -158,9 +158,6 @@ def test_a_bus_that_is_flushed_is_filled_again(rig_of: Callable[..., Rig]) -> No
     check(result, bit=notes_of_loss(rig))
 
 
-@pytest.mark.xfail(
-    reason="the reconciler takes a server it has never met for one that has lost nothing"
-)
 def test_a_bus_flushed_before_any_worker_ran_is_filled_again(rig_of: Callable[..., Rig]) -> None:
     rig = rig_of()
     rig.publish(100, 300).wait(60)
@@ -172,6 +169,7 @@ def test_a_bus_flushed_before_any_worker_ran_is_filled_again(rig_of: Callable[..
     check(result, bit=bit)
 
 
+@pytest.mark.long
 def test_a_locked_database_only_costs_time(rig_of: Callable[..., Rig]) -> None:
     rig = rig_of()
     rig.work()

@@ -308,3 +308,7 @@ def test_a_stream_nobody_reads_is_never_trimmed(opened: Transport) -> None:
     put(opened, b"1", stream=OTHER)
 
     assert opened.streams.trim(OTHER, int((time.time() + 60) * 1_000)) == 0
+
+
+def test_trimming_a_stream_that_is_not_there_drops_nothing(opened: Transport) -> None:
+    assert opened.streams.trim("astra.nothing.here.v1", 10**15) == 0

@@ -27,6 +27,7 @@ def only(
 ) -> Callable[..., list[Group]]:
     """Declare these groups and no others; everything is old enough to be compared."""
     settings.ASTRA = {**settings.ASTRA, "reconcile_after_s": -60}
+    monkeypatch.setattr(reconciler, "_begun", {})
 
     def declare(*made: Group) -> list[Group]:
         monkeypatch.setattr(reconciler, "groups", lambda: tuple(made))
@@ -218,18 +219,38 @@ def test_the_position_goes_forward_and_a_found_loss_sets_it_back(
     assert reconcile() == 1
 
 
-def test_a_server_met_for_the_first_time_has_lost_nothing(
+def test_what_was_lost_before_the_server_was_ever_met_is_put_back(
     bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
 ) -> None:
-    bus.publish(trade())
-    only(group_of(noting([])))
+    seen: list[UUID] = []
+    event = trade()
+    bus.publish(event)
+    (group,) = only(group_of(noting(seen)))
+    bus.memory.flush()
+
+    assert reconcile() == 1
+    bus.drain([group])
+
+    assert seen == [event.event_id]
+    assert "bus.data-lost" not in AuditEntry.objects.values_list("action", flat=True)
+
+
+def test_a_group_younger_than_the_store_is_not_given_what_came_before_it(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    bus.publish(trade(), trade())
     lose_entries(bus)
+    (group,) = only(group_of(noting([]), name="young"))
+    bus.publish(trade())
+    bus.drain([group])
 
     assert reconcile() == 0
-    assert AuditEntry.objects.count() == 0
 
 
-def test_every_declared_group_can_be_compared(bus: Bus, settings: Settings) -> None:
+def test_every_declared_group_can_be_compared(
+    bus: Bus, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "_begun", {})
     settings.ASTRA = {**settings.ASTRA, "reconcile_after_s": -60}
     reconcile()
     bus.publish(trade())

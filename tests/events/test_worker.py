@@ -456,3 +456,20 @@ def test_handing_back_does_not_forget_how_often_an_entry_was_begun(
     with bus.memory.changed:
         (entry,) = bus.memory._streams[STREAM].groups["testers"].pending.values()
     assert (entry.consumer, entry.count) == (RELEASED, 2)
+
+
+def test_of_what_was_taken_over_one_entry_runs_at_a_time(bus: Bus, group_of: GroupOf) -> None:
+    both = [group_of(noting([]), name=name) for name in ("first", "second")]
+    bus.publish(trade(), trade())
+    for group in both:
+        bus.transport.streams.read(group.name, "dead", [STREAM], 10, 0)
+    bus.clock.advance(3_600)
+    one, other = Worker(both)._runners
+    assert [one.sweep_if_due(), other.sweep_if_due()] == [2, 2]
+
+    assert one.begin_quarantined()
+    assert not other.begin_quarantined()
+    assert not one.begin_quarantined()
+
+    one.drop()
+    assert other.begin_quarantined()

@@ -11,6 +11,7 @@ local function before(a, b)
   local b_ms, b_seq = parts(b)
   return a_ms < b_ms or (a_ms == b_ms and a_seq < b_seq)
 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local floor = ARGV[1] .. '-0'
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
 if #groups == 0 then return 0 end
