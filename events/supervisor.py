@@ -50,6 +50,8 @@ class Child:
     """Where its output is appended; without one it shares the supervisor's."""
     ready: Callable[[], bool] | None = None
     """Whether it does its work; asked every 0.1 s until it says yes, must answer within 1 s."""
+    exit_codes: Mapping[int, str] = field(default_factory=dict)
+    """What the exit codes it leaves with on purpose mean, in words; after them it starts again."""
 
 
 class StopRequested(KeyboardInterrupt):
@@ -65,10 +67,11 @@ def restart_wait_s(early_deaths: int) -> float:
     return min(SHORTEST_WAIT_S * 2.0 ** max(0, early_deaths - 1), LONGEST_WAIT_S)
 
 
-def ending(returncode: int) -> str:
-    """How a process ended, in words."""
+def ending(returncode: int, exit_codes: Mapping[int, str] | None = None) -> str:
+    """How a process ended, in words; `exit_codes` says what some of them mean."""
     if returncode >= 0:
-        return f"ended with exit code {returncode}"
+        meaning = (exit_codes or {}).get(returncode)
+        return f"ended with exit code {returncode}{f' ({meaning})' if meaning else ''}"
     try:
         return f"was ended by {signal.Signals(-returncode).name}"
     except ValueError:
@@ -118,10 +121,13 @@ class Supervisor:
     together: bool = False
     """Children are asked to stop all at once; else one after the other, the last started first."""
     restarts: bool = True
-    """A child that ends is started again; else it waits for `request_restart`."""
+    """A child that fails is started again; else it waits for `request_restart`: code that could not
+    be loaded cannot be loaded a second time. One that was killed is started again all the same."""
     _running: dict[str, _Running] = field(init=False)
     _messages: queue.SimpleQueue[_Message] = field(init=False, default_factory=queue.SimpleQueue)
     _watching: bool = field(init=False, default=False)
+    _asked: int = field(init=False, default=0)
+    """Stop signals heard: the first means "stop", the second "at once"."""
     _previous: dict[signal.Signals, Any] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -148,6 +154,7 @@ class Supervisor:
         trace: TracebackType | None,
     ) -> bool:
         self._watching = True  # from here on signals are messages: a second one means "at once"
+        self._asked = max(1, self._asked)
         self._stop_all()
         for number, handler in self._previous.items():
             signal.signal(number, handler)
@@ -175,7 +182,7 @@ class Supervisor:
         """Start again what dies, until a stop signal; call `on_ready` once, when all are ready."""
         self._watching = True
         deadline = time.monotonic() + READY_WITHIN_S
-        while True:
+        while not self._asked:
             waiting = [one for one in self._running.values() if not self._became_ready(one)]
             if not waiting and on_ready is not None:
                 on_ready()
@@ -185,12 +192,13 @@ class Supervisor:
                 deadline = time.monotonic() + READY_WITHIN_S
             message = self._next_message(READY_POLL_S if waiting else None)
             if isinstance(message, signal.Signals):
-                return
-            if isinstance(message, _Restart):
+                self._asked += 1
+            elif isinstance(message, _Restart):
                 self._restart_all(message)
             elif message is not None:
                 self._note_ending(message)
-            self._start_what_is_due()
+            if not self._asked:
+                self._start_what_is_due()
 
     def request_stop(self) -> None:
         """What a stop signal does, for a caller in another thread."""
@@ -258,8 +266,9 @@ class Supervisor:
         running.early_deaths = 1 if lived_s >= SETTLED_AFTER_S else running.early_deaths + 1
         wait_s = restart_wait_s(running.early_deaths)
         running.process = None
-        how = ending(message.process.returncode)
-        if not self.restarts:
+        code = message.process.returncode
+        how = ending(code, running.child.exit_codes)
+        if not self.restarts and code > 0 and code not in running.child.exit_codes:
             self.report(f"{message.name} {how}; it waits for a change{_see(running.child)}")
             return
         running.start_at = now + wait_s
@@ -274,12 +283,13 @@ class Supervisor:
     def _restart_all(self, message: _Restart) -> None:
         self.report(f"{message.why}; starting again")
         self._stop_all()
+        if self._asked:
+            return  # a stop signal came while they drained
         for running in self._running.values():
             running.early_deaths = 0
             self._spawn(running)
 
     def _stop_all(self) -> None:
-        at_once = False
         alive = [one for one in reversed(self._running.values()) if _lives(one)]
         if self.together:
             for running in alive:
@@ -287,27 +297,26 @@ class Supervisor:
         for running in alive:
             if not self.together:
                 _ask_to_stop(running)
-            at_once = self._await_stop(running, at_once=at_once)
+            self._await_stop(running)
         for running in self._running.values():
             running.process = running.start_at = None
 
-    def _await_stop(self, running: _Running, *, at_once: bool) -> bool:
-        """See one process end; whether a second stop signal asked for no more patience."""
+    def _await_stop(self, running: _Running) -> None:
+        """See one process end; a second stop signal asks for no more patience."""
         child, process = running.child, running.process
         if process is None:
-            return at_once
+            return
         deadline = time.monotonic() + child.grace_s
-        while process.poll() is None and not at_once and time.monotonic() < deadline:
+        while process.poll() is None and self._asked < 2 and time.monotonic() < deadline:
             with suppress(queue.Empty):
                 message = self._messages.get(timeout=max(0.0, deadline - time.monotonic()))
-                at_once = isinstance(message, signal.Signals)
+                self._asked += isinstance(message, signal.Signals)
         if process.poll() is None:
-            if not at_once:
+            if self._asked < 2:
                 self.report(f"{child.name} did not stop within {child.grace_s:g} s and was killed")
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        return at_once
 
 
 def _lives(running: _Running) -> bool:

@@ -83,7 +83,7 @@ def test_a_worker_that_cannot_stop_a_handler_leaves_and_is_replaced(
 
     eventually(lambda: len(noted(tmp_path)) == 3, 60, "another has handled them all")
     assert "leaves a handler behind that does not stop" in said(deployment)
-    assert "ended with exit code 75; starting it again" in said(deployment)
+    assert "exit code 75 (a handler did not stop when its time was over)" in said(deployment)
     handled = "group_id = (SELECT id FROM events_consumergroup WHERE name = 'noters')"
     eventually(lambda: deployment.count("events_handledevent", handled) == 3, 30, "once each")
 

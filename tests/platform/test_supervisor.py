@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,28 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 note("started")
 while True:
     signal.pause()
+"""
+)
+DRAINING = (
+    NOTE
+    + """
+def stop(*_):
+    note("asked")
+    while not os.path.exists(f"{folder}/go-on"):
+        time.sleep(0.02)
+    note("stopped")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+note("started")
+while True:
+    signal.pause()
+"""
+)
+LEAVING = (
+    NOTE
+    + """
+note("started")
+sys.exit(int(os.environ["CODE"]))
 """
 )
 PARENT = """
@@ -78,11 +101,17 @@ def child(name: str, notes: Notes, code: str = OBEDIENT, grace_s: float = 10.0) 
     return Child(name, argv, grace_s=grace_s)
 
 
+def leaving(code: int, notes: Notes, exit_codes: dict[int, str]) -> Child:
+    """A child that ends with this code as soon as it has started."""
+    argv = child("worker", notes, LEAVING).argv
+    return Child("worker", argv, env={"CODE": str(code)}, exit_codes=exit_codes)
+
+
 @contextmanager
-def running(*children: Child) -> Iterator[list[str]]:
+def running(*children: Child, restarts: bool = True) -> Iterator[list[str]]:
     """A supervisor in a thread of its own; gives the lines it reports."""
     reported: list[str] = []
-    supervisor = Supervisor(children, report=reported.append)
+    supervisor = Supervisor(children, report=reported.append, restarts=restarts)
     thread = threading.Thread(target=supervisor.run)
     thread.start()
     try:
@@ -153,6 +182,79 @@ def test_a_second_stop_signal_ends_the_patience(notes: Notes) -> None:
 
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_children_that_stop_together_are_all_asked_before_one_is_waited_for(notes: Notes) -> None:
+    children = [child(name, notes, DRAINING) for name in ("one", "two")]
+    supervisor = Supervisor(children, report=lambda line: None, together=True)
+    thread = threading.Thread(target=supervisor.run)
+    thread.start()
+    eventually(started(notes, "one", "two"))
+
+    supervisor.request_stop()
+    eventually(lambda: sorted(notes.names("asked")) == ["one", "two"], what="both are asked")
+    assert notes.names("stopped") == []
+    (notes.folder / "go-on").touch()
+
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_stop_signal_while_children_drain_for_a_restart_stops_them_for_good(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    popen = subprocess.Popen
+
+    def counted(*args: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        process = popen(*args, **options)
+        made.append(process.pid)
+        return process
+
+    monkeypatch.setattr("events.supervisor.subprocess.Popen", counted)
+    supervisor = Supervisor([child("worker", notes, DRAINING)], report=lambda line: None)
+    thread = threading.Thread(target=supervisor.run)
+    thread.start()
+    eventually(started(notes, "worker"))
+
+    supervisor.request_restart("handlers.py changed")
+    eventually(lambda: notes.names("asked"))
+    supervisor.request_stop()
+    (notes.folder / "go-on").touch()
+
+    thread.join(10)
+    assert not thread.is_alive()
+    assert notes.pids("worker", "stopped") == made
+
+
+def test_an_exit_code_that_means_something_is_told_with_its_meaning(notes: Notes) -> None:
+    with running(leaving(75, notes, {75: "a handler is stuck"})) as reported:
+        eventually(lambda: reported)
+
+    expected = "worker ended with exit code 75 (a handler is stuck); starting it again in 0.2 s"
+    assert reported[0] == expected
+
+
+def test_a_child_that_fails_waits_for_a_change_when_told_so(notes: Notes) -> None:
+    with running(leaving(1, notes, {75: "a handler is stuck"}), restarts=False) as reported:
+        eventually(lambda: reported)
+
+    assert reported == ["worker ended with exit code 1; it waits for a change"]
+    assert notes.names("started") == ["worker"]
+
+
+def test_a_child_that_leaves_on_purpose_does_not_wait_for_a_change(notes: Notes) -> None:
+    with running(leaving(75, notes, {75: "a handler is stuck"}), restarts=False):
+        eventually(lambda: len(notes.names("started")) == 2, what="it starts again")
+
+
+def test_a_child_that_is_killed_does_not_wait_for_a_change(notes: Notes) -> None:
+    with running(child("worker", notes), restarts=False):
+        [first] = eventually(lambda: notes.pids("worker", "started"))
+
+        os.kill(first, signal.SIGKILL)
+
+        eventually(lambda: len(notes.pids("worker", "started")) == 2, what="it starts again")
 
 
 def test_a_child_that_cannot_be_started_is_tried_again_ever_more_slowly(notes: Notes) -> None:

@@ -22,7 +22,7 @@ from events.policy import refuse_wrong_server
 from events.relay import relay_waiting
 from events.scheduler import Scheduler
 from events.supervisor import Child, Supervisor
-from events.worker import Worker
+from events.worker import STUCK, Worker
 
 DRAIN_S = 25.0
 """How long a worker that was asked to stop may finish what it runs (Kubernetes kills after 30)."""
@@ -32,6 +32,10 @@ MOST = 256
 
 BEYOND_DRAIN_S = 10.0
 """How much longer its supervisor waits: for the last marks, for handing back."""
+
+
+EXIT_CODES = {STUCK: "a handler did not stop when its time was over"}
+"""What a worker's own exit codes mean, for whoever starts it again."""
 
 
 class Command(BaseCommand):
@@ -122,13 +126,10 @@ class Command(BaseCommand):
 
     def _supervise(self, processes: int, reload: bool, options: Mapping[str, Any]) -> None:
         """Children that are this command without a supervisor."""
-        command = [sys.executable, sys.argv[0], "runworkers", "--no-supervisor"]
-        for name in ("groups", "domains", "threads", "drain_timeout"):
-            if options[name]:
-                command += [f"--{name.replace('_', '-')}", str(options[name])]
+        command = worker_command(options)
         grace_s = options["drain_timeout"] + BEYOND_DRAIN_S
         children = [
-            Child(name=f"worker {number}", argv=tuple(command), grace_s=grace_s)
+            Child(f"worker {number}", command, grace_s=grace_s, exit_codes=EXIT_CODES)
             for number in range(1, processes + 1)
         ]
         supervisor = Supervisor(children, report=self._say, together=True, restarts=not reload)
@@ -139,6 +140,15 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def worker_command(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """This command without a supervisor, with what was chosen; a drain of 0 s is a choice too."""
+    command = [sys.executable, sys.argv[0], "runworkers", "--no-supervisor"]
+    for name in ("groups", "domains", "threads", "drain_timeout"):
+        if options[name] not in (None, ""):
+            command += [f"--{name.replace('_', '-')}", str(options[name])]
+    return tuple(command)
 
 
 def _refuse_wrong_server() -> None:

@@ -5,6 +5,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from django.db import connections
 
 from events.errors import BusUnavailable
 from events.management import bundled_bus, processes
-from events.management.commands.runworkers import BEYOND_DRAIN_S, DRAIN_S
+from events.management.commands.runworkers import BEYOND_DRAIN_S, DRAIN_S, EXIT_CODES
 from events.management.first_start import ADMIN, bring_up_to_date, only_one, port_is_free
 from events.management.static_collection import collect_when_changed
 from events.supervisor import Child, ChildFailed, Supervisor
@@ -122,7 +123,8 @@ def bus_child() -> Child:
 def console_children() -> Iterator[Child]:
     """Scheduler, workers, web and simulator, in the order of their start."""
     yield child("scheduler", processes.scheduler())
-    yield child("workers", processes.workers(), grace_s=DRAIN_S + BEYOND_DRAIN_S)
+    workers = child("workers", processes.workers(), grace_s=DRAIN_S + BEYOND_DRAIN_S)
+    yield replace(workers, exit_codes=EXIT_CODES)
     web = processes.web(settings.HOST, settings.PORT)
     yield Child("web", with_our_python(web), log=fresh_log("web"), ready=health_answers)
     if settings.SIMULATE > 0:

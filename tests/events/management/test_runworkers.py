@@ -6,12 +6,13 @@ import os
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from events import publish, relay
 from events.management.commands import runworkers
-from events.management.commands.runworkers import stop_on_signal
+from events.management.commands.runworkers import stop_on_signal, worker_command
 from events.models import HandledEvent, StoredEvent
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
@@ -58,6 +59,23 @@ def test_an_option_that_makes_no_sense_is_one_sentence(
 
     assert ran.status == 1
     assert sentence in ran.out
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({}, []),
+        ({"threads": 3}, ["--threads", "3"]),
+        ({"groups": "a,b", "domains": "c"}, ["--groups", "a,b", "--domains", "c"]),
+        ({"drain_timeout": 0.0}, ["--drain-timeout", "0.0"]),
+    ],
+)
+def test_a_child_is_given_what_was_chosen(chosen: dict[str, Any], words: list[str]) -> None:
+    nothing = {"groups": "", "domains": "", "threads": None, "drain_timeout": None}
+
+    command = worker_command({**nothing, **chosen})
+
+    assert list(command[2:]) == ["runworkers", "--no-supervisor", *words]
 
 
 def test_once_works_through_what_is_there_and_ends(bus: Bus) -> None:
