@@ -52,6 +52,26 @@ def test_killed_workers_on_postgresql_do_not_either(
     check(result, bit=result.redeliveries)
 
 
+def test_sessions_that_postgresql_ends_only_cost_time(
+    rig_of: Callable[..., Rig], postgres_url: str
+) -> None:
+    rig = rig_of(sql=postgres_url)
+    rig.deployment.variables["PGAPPNAME"] = "worker"
+    rig.work()
+    workers = list(rig.workers)
+    del rig.deployment.variables["PGAPPNAME"]
+    rig.publish(500, 150)
+
+    bit = 0
+    for count in (200, 600, 1_000, 1_400):
+        under_way(rig, count)
+        bit += ended_sessions(rig)
+    result = judged(rig)
+
+    check(result, bit=bit)
+    assert rig.workers == workers
+
+
 def test_a_zombie_does_nothing_twice(rig_of: Callable[..., Rig]) -> None:
     rig = rig_of()
     rig.publish(1_000, 1_000).wait(60)
@@ -198,3 +218,13 @@ def met(rig: Rig) -> bool:
 def notes_of_loss(rig: Rig) -> int:
     """How often the audit says that the bus came back without its data."""
     return len(rig.rows("SELECT 1 FROM events_auditentry WHERE action = 'bus.data-lost'"))
+
+
+def ended_sessions(rig: Rig) -> int:
+    """End every session of the workers, as a failover or an administrator does; how many."""
+    return len(
+        rig.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'worker' AND datname = current_database()"
+        )
+    )
