@@ -50,7 +50,7 @@ def find(text: str) -> Found:
 
     A UUID is a chain before it is an event: the chain of a root has its id and shows it first.
     """
-    text = text.strip()
+    text = text.replace("\0", "").strip()  # PostgreSQL takes no NUL in a text
     exact: list[Match] = []
     tried: list[str] = []
     for name, look in LOOKS:
