@@ -52,6 +52,7 @@ def test_killed_workers_on_postgresql_do_not_either(
     check(result, bit=result.redeliveries)
 
 
+@pytest.mark.long
 def test_sessions_that_postgresql_ends_only_cost_time(
     rig_of: Callable[..., Rig], postgres_url: str
 ) -> None:

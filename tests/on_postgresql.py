@@ -1,0 +1,25 @@
+"""The tests of what speaks SQL, once more on PostgreSQL: ``python -m tests.on_postgresql -k word``.
+
+Starts a PostgreSQL of its own and ends with pytest's exit code. That none of them fits ``-k`` is
+no failure: the other run had them.
+"""
+
+import os
+import sys
+
+import pytest
+
+from tests.servers import postgres_server
+
+PARTS = ("tests/events", "tests/monitoring")
+
+
+def main(arguments: list[str]) -> int:
+    with postgres_server() as url:
+        os.environ["TEST_POSTGRESQL"] = f"{url}postgres"
+        code = pytest.main(["--ds=tests.settings_postgresql", "-q", *PARTS, *arguments])
+    return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
