@@ -32,6 +32,14 @@ class BusSettings:
     """Most events in one transaction of a group."""
     handler_timeout_s: float = 30.0
     """How long a handler may run, unless it declares its own time."""
+    breaker_window_s: float = 30.0
+    """How far back calls of a handler's dependency are judged (see `events.breaker`)."""
+    breaker_least_calls: int = 10
+    """Fewer calls than this in the window say nothing."""
+    breaker_share: float = 0.5
+    """Share of them that fails from which the group leaves the dependency alone."""
+    breaker_rest_s: float = 5.0
+    """For how long at first; twice as long after each probe that failed, up to 5 minutes."""
     threads: int = 0
     """Lanes of a worker process; 0 lets the database decide: 1 on SQLite, 4 on PostgreSQL."""
     append_batch: int = 200

@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 
 from events import crash
 from events.aftermath import Aftermath
+from events.breaker import BreakerPolicy, Breakers
 from events.conf import BusSettings
 from events.dead_letters import resolve
 from events.envelope import Event, now
@@ -151,6 +152,9 @@ class Execution:
         self._batch_handlers = [handler for handler in group.handlers if handler.batch]
         self._plain = any(not handler.batch for handler in group.handlers)
         self._handlers_of: dict[str, tuple[Handler, ...]] = {}
+        self.breakers = Breakers(
+            (one.depends_on for one in group.handlers if one.depends_on), _breaker_policy(settings)
+        )
         self._group_id: int | None = None
         self._each_s = 0.0
         self.external = group.external
@@ -371,12 +375,24 @@ class Execution:
             crash.here("inside-handler")
             handler.call(*given)
         except HandlerTimeout:
+            self._depended(handler, ok=False)
             raise UnitFailed(handler, self._limit.named()) from None
         except HANDLER_ERRORS as error:
+            # A refusal of the event itself is an answer; SQL in the way says nothing.
+            if not isinstance(error, DatabaseError):
+                self._depended(handler, ok=isinstance(error, Reject | InvalidEvent))
             raise UnitFailed(handler, error) from error
         finally:
             self._limit.end()
+        self._depended(handler, ok=True)
         return int((time.perf_counter() - began) * 1_000_000)
+
+    def _depended(self, handler: Handler, *, ok: bool) -> None:
+        """Let the breaker of what the handler calls know how that went."""
+        if handler.depends_on:
+            change = self.breakers.note(handler.depends_on, ok, time.monotonic())
+            if change:
+                self._logger.warning("group %s: %s", self.group.name, change)
 
     def _timeout_s(self, handler: Handler) -> float:
         return handler.timeout_s or self._settings.handler_timeout_s
@@ -388,6 +404,15 @@ class Execution:
             self._faults.strike(task.event, self.group.name, delivery.attempt, delivery.redelivered)
         except HANDLER_ERRORS as error:
             raise UnitFailed(handler, error) from error
+
+
+def _breaker_policy(settings: BusSettings) -> BreakerPolicy:
+    return BreakerPolicy(
+        settings.breaker_window_s,
+        settings.breaker_least_calls,
+        settings.breaker_share,
+        settings.breaker_rest_s,
+    )
 
 
 def look_up(work: Mapping[Execution, Sequence[Task]]) -> None:

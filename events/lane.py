@@ -224,6 +224,9 @@ class Lane:
         for task in tasks:
             if self._stop.is_set():
                 return
+            if runner.rests:
+                runner.give_back()
+                return
             self._current = runner
             try:
                 outcome = self._tried(runner, task)

@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from events import transport
@@ -45,10 +45,13 @@ class Heartbeat:
         retried: int = 0,
         dead: int = 0,
         draining: bool = False,
+        breakers: Mapping[str, tuple[str, ...]] | None = None,
     ) -> bool:
-        """Send a heartbeat when one is due (or the process begins to drain); True if sent."""
+        """Send a heartbeat when one is due, the process begins to drain or a breaker changed; True
+        if sent."""
         since_s = time.monotonic() - self._last_beat
-        if since_s < self._every_s and draining == self._info.draining:
+        told = (self._info.draining, self._info.breakers)
+        if since_s < self._every_s and told == (draining, breakers or {}):
             return False
         rate = (handled - self._last_handled) / since_s if self._last_beat else 0.0
         info = replace(
@@ -60,6 +63,7 @@ class Heartbeat:
             dead=dead,
             rate_per_s=round(rate, 2),
             draining=draining,
+            breakers=breakers or {},
         )
         transport.current().presence.beat(info, self._ttl_s)
         self._info, self._last_beat, self._last_handled = info, time.monotonic(), handled

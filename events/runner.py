@@ -150,7 +150,17 @@ class GroupRunner:
     @property
     def is_ready(self) -> bool:
         """Whether it has work that may be done now."""
-        return bool(self.backlog) and time.monotonic() >= self._paused_until
+        return bool(self.backlog) and time.monotonic() >= self._may_work_at
+
+    @property
+    def rests(self) -> bool:
+        """What one of its handlers depends on has failed and is left alone for now."""
+        return time.monotonic() < self.execution.breakers.rests_until
+
+    @property
+    def _probes(self) -> bool:
+        """What has failed may be tried again, with one event."""
+        return bool(self.execution.breakers.open) and not self.rests
 
     @property
     def can_wait(self) -> bool:
@@ -162,21 +172,28 @@ class GroupRunner:
         """Monotonic time at which it has something to do by itself; without end if it only waits
         for an answer."""
         if self.backlog:
-            return self._paused_until
+            return self._may_work_at
         if self.quarantine:
-            return self._paused_until if self._turn.is_open(self) else time.monotonic() + TURN_S
-        return self._rests_until if self._rests_until > time.monotonic() else math.inf
+            return self._may_work_at if self._turn.is_open(self) else time.monotonic() + TURN_S
+        until = max(self._rests_until, self.execution.breakers.rests_until)
+        return until if until > time.monotonic() else math.inf
+
+    @property
+    def _may_work_at(self) -> float:
+        return max(self._paused_until, self.execution.breakers.rests_until)
 
     def ask(self) -> None:
         """Wait for more, unless there is still work or a reason to rest.
 
         Where reads come back full, the next one is on its way while the last of these are run.
         """
+        if self.rests:
+            return
         left = len(self.backlog)
         if (not left or (self._was_full and left <= len(self.present))) and (
             time.monotonic() >= self._rests_until
         ):
-            self.reader.ask(self._count)
+            self.reader.ask(1 if self._probes else self._count)
 
     def take(self) -> None:
         """Take what was read into the backlog; a group that lingers then lets more gather.
@@ -191,6 +208,8 @@ class GroupRunner:
         self._read_at, self._last_read, self._failures = at, len(found), 0
         self._was_full = len(found) >= self._count
         self.accept(found)
+        if self.rests:  # they were asked for before it failed
+            self.give_back()
 
     def accept(self, deliveries: Sequence[Delivery]) -> None:
         """Hold and decode deliveries; what cannot be decoded is set aside and settled at once."""
@@ -203,15 +222,19 @@ class GroupRunner:
 
     def read_now(self) -> int:
         """Read without waiting, for one who works through what is there; how many entries."""
+        if self.rests:
+            return 0
+        count = 1 if self._probes else self._count
         found = transport.current().streams.read(
-            self.group.name, self._consumer, self._names, self._count, 0
+            self.group.name, self._consumer, self._names, count, 0
         )
         self.accept(found)
         return len(found)
 
     def next_unit(self, budget_s: float) -> Sequence[Task]:
         """The tasks to run in the next transaction; they stay in the backlog until settled."""
-        self.present = self.execution.fitting(list(islice(self.backlog, MOST_READ)), budget_s)
+        most = 1 if self._probes else MOST_READ
+        self.present = self.execution.fitting(list(islice(self.backlog, most)), budget_s)
         return self.present
 
     def finished(self, settlements: Sequence[Settlement], ours: Sequence[bool]) -> None:
@@ -220,6 +243,8 @@ class GroupRunner:
             self.backlog.popleft()
         self._failures, self._paused_until = 0, 0.0
         self.settled(settlements, ours)
+        if self.rests:
+            self.give_back()
         if self.backlog:
             return
         self._turn.leave(self)
@@ -269,8 +294,9 @@ class GroupRunner:
         One worker at a time sweeps a group: the lease is not given back, it sets the pace. Called
         from another thread than the one that runs what was taken over.
         """
-        if time.monotonic() < self._next_sweep or len(self.quarantine) > SWEEP:
+        if self.rests or time.monotonic() < self._next_sweep or len(self.quarantine) > SWEEP:
             return 0
+        most = 1 if self._probes else SWEEP
         self._next_sweep = time.monotonic() + self._sweep_every_s
         bus = transport.current()
         lease = f"reclaim:{self.group.name}"
@@ -279,14 +305,14 @@ class GroupRunner:
         count = 0
         for stream in self._names:
             claimed = bus.streams.reclaim(
-                stream, self.group.name, self._consumer, self._settings.lease_s, SWEEP
+                stream, self.group.name, self._consumer, self._settings.lease_s, most
             )
             self._hold(claimed)
             self.quarantine.extend(claimed)
             count += len(claimed)
             if claimed:
                 crash.here("after-claim-before-handler")
-            if len(claimed) >= SWEEP:
+            if len(claimed) >= most:
                 self._next_sweep = 0.0  # there may be more
         return count
 
@@ -295,6 +321,8 @@ class GroupRunner:
 
         Raises BusUnavailable, GroupMissing; its lease then ends, and a sweep brings it back.
         """
+        if self.rests:
+            return False
         while self.quarantine and not self.backlog and self._turn.enter(self):
             delivery = self.quarantine.popleft()
             self._let_go(delivery)
@@ -314,6 +342,17 @@ class GroupRunner:
         self._turn.leave(self)
         with self._held_lock:
             self._held.clear()
+
+    def give_back(self) -> None:
+        """Let others, or this worker later, have all that was not begun; no attempt is counted."""
+        unbegun = self._unbegun()
+        self.drop()
+        try:
+            transport.current().streams.release(self.group.name, self._consumer, unbegun)
+        except (BusUnavailable, GroupMissing) as error:
+            logger.warning(
+                "group %s: entries stay until the lease ends: %s", self.group.name, error
+            )
 
     def hand_back(self) -> None:
         """Give up what was not begun, and the consumer itself where it holds nothing."""

@@ -106,7 +106,7 @@ class Worker:
         while True:
             for runner in self._runners:
                 runner.begin_quarantined()
-            ready = [runner for runner in self._runners if runner.backlog]
+            ready = [one for one in self._runners if one.backlog and not one.rests]
             if not ready:
                 return
             lane.work(ready)
@@ -206,6 +206,11 @@ class Worker:
                 retried=sum(runner.counters.retried for runner in self._runners),
                 dead=sum(runner.dead for runner in self._runners),
                 draining=draining,
+                breakers={
+                    runner.group.name: found
+                    for runner in self._runners
+                    if (found := runner.execution.breakers.open)
+                },
             )
         except BusUnavailable as error:
             logger.debug("worker %s: no heartbeat: %s", self.name, error)

@@ -70,6 +70,7 @@ def needs(
     found = [*_bus(snapshot, bus_seen_at), *_workers(snapshot), *_relay(snapshot)]
     found += _held_back(snapshot)
     if snapshot.bus.reachable and _alive(snapshot):
+        found += [need for group in snapshot.groups for need in _breakers(group)]
         found += [need for group in snapshot.worst_first() for need in _behind(group, flow)]
     found += _dead_letters(snapshot)
     return tuple(sorted(found, key=lambda need: need.kind != "bad"))
@@ -148,6 +149,21 @@ def _held_back(snapshot: Snapshot) -> Iterator[Need]:
             url=reverse("groups"),
             action="Open groups",
             detail=next(iter(held.values())),
+        )
+
+
+def _breakers(group: GroupState) -> Iterator[Need]:
+    for dependency, workers in sorted(group.breakers.items()):
+        yield Need(
+            "warn",
+            "breaker open",
+            group.name,
+            f"waits for {dependency}, which failed again and again: it is tried with one event now"
+            " and then.",
+            url=reverse("group", args=[group.name]),
+            action="Open group",
+            detail=f"in {workers} of {counted(group.workers, 'worker')}; its events wait, none is"
+            " lost",
         )
 
 

@@ -72,6 +72,8 @@ def outlook(state: GroupState, flow: Flow) -> tuple[str, str]:
     """Whether a group catches up, as a status kind and its words: the worst that is true."""
     if state.lag is None:
         return "warn", "unknown"
+    if state.breakers:
+        return "warn", "breaker open"
     drains_s = flow.drains_in_s(state.lag)
     behind = (state.oldest_waiting_s or 0) >= BEHIND_S
     if behind and drains_s is None:

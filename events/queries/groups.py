@@ -102,6 +102,7 @@ def _handler(handler: Handler) -> HandlerView:
         "batch": handler.batch,
         "external": handler.external,
         "repeatable": handler.repeatable,
+        f"depends on {handler.depends_on}": handler.depends_on,
     }
     return HandlerView(
         name=handler.name,

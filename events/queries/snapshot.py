@@ -84,11 +84,15 @@ class GroupState:
     """Entries it has finished since its streams began: grows at the rate of handling."""
     added: int | None = None
     """Entries ever appended to its streams: grows at the rate of what comes in."""
+    breakers: Mapping[str, int] = field(default_factory=dict)
+    """What its handlers depend on and has failed, with how many workers have given it up for
+    now."""
 
     @property
     def quiet(self) -> bool:
         """Nothing waits, nothing failed, and all of that is known."""
-        return self.lag == 0 and not self.retries_waiting and not self.dead_letters
+        troubled = self.retries_waiting or self.dead_letters or self.breakers
+        return self.lag == 0 and not troubled
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +273,9 @@ def _with_figures(state: GroupState, group: Group, reading: _Reading) -> GroupSt
         retries_waiting=sum(retry.waiting for retry in retries),
         next_retry_at=min((r.next_due_at for r in retries if r.next_due_at), default=None),
         workers=sum(group.name in worker.groups for worker in reading.workers),
+        breakers=Counter(
+            name for worker in reading.workers for name in worker.breakers.get(group.name, ())
+        ),
         delivered=_finished(places),
         added=sum(stream.entries_added for stream in present),
     )

@@ -234,6 +234,8 @@ class WorkerInfo:
     rate_per_s: float = 0.0
     faults: str = ""
     draining: bool = False
+    breakers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By group what its handlers depend on and it has given up for now."""
 
 
 class Presence(Protocol):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from events.envelope import Event
 from events.groups import Group, Handler, set_up
 from events.retry import RetryPolicy
+from events.worker import Worker
 from tests.bus_fixture import Bus
+
+Started = Callable[..., Worker]
 
 TRADE = "Trading.TradeExecuted"
 
@@ -35,3 +40,31 @@ def group_of(bus: Bus) -> Callable[..., Group]:
         return group
 
     return make
+
+
+@pytest.fixture
+def brisk(settings: Settings) -> None:
+    """Short waits and leases; one event a transaction."""
+    quick = {"block_ms": 20, "lease_s": 0.3, "heartbeat_s": 0.05, "batch_budget_ms": 0.000_001}
+    settings.ASTRA = {**settings.ASTRA, **quick}
+
+
+@pytest.fixture
+def started(bus: Bus, brisk: None) -> Iterator[Started]:
+    """Start workers in threads of their own; all are stopped in the end."""
+    made: list[tuple[Worker, threading.Thread]] = []
+
+    def start(*groups: Group) -> Worker:
+        worker = Worker(list(groups), report=lambda line: None)
+        thread = threading.Thread(target=worker.run, name=worker.name)
+        thread.start()
+        made.append((worker, thread))
+        return worker
+
+    yield start
+    bus.memory.down = ""
+    for worker, _ in made:
+        worker.stop()
+    for _, thread in made:
+        thread.join(10)
+        assert not thread.is_alive()

@@ -127,3 +127,11 @@ def test_a_stream_that_is_given_events_slowly_says_because_of_whom() -> None:
     assert (need.kind, need.word) == ("warn", "held back")
     assert said(need).startswith("2 streams are given events slowly: a group is too far behind.")
     assert need.detail == "nft is 3 entries behind"
+
+
+def test_a_group_that_leaves_something_alone_says_what_and_that_nothing_is_lost() -> None:
+    need = only(snapshot(group("notification_senders", breakers={"mail": 1}, workers=2)))
+
+    assert (need.kind, need.word) == ("warn", "breaker open")
+    assert said(need).startswith("notification_senders waits for mail, which failed again and")
+    assert need.detail.replace("\u00a0", " ") == "in 1 of 2 workers; its events wait, none is lost"

@@ -86,6 +86,7 @@ def test_only_the_worst_groups_are_listed_and_all_are_counted() -> None:
         (group(retries_waiting=2), ("warn", "2 retries")),
         (group(lag=None), ("warn", "unknown")),
         (behind("a", 60), ("warn", "not draining")),
+        (group(breakers={"mail": 1}, lag=9), ("warn", "breaker open")),
     ],
 )
 def test_a_group_has_one_word_for_its_state(state: object, outlook: tuple[str, str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from events import Reject
 from events.groups import groups
 from events.models import DeadLetter, StoredEvent
+from events.presence import Heartbeat
 from events.queries import snapshot
 from events.transport.base import ServerInfo
 from tests.bus_fixture import Bus
@@ -132,3 +133,13 @@ def test_a_server_above_its_share_of_memory_is_in_the_reading(
     monkeypatch.setattr(bus.memory, "server", lambda: server)
 
     assert "85%" in snapshot.take().pressure.memory
+
+
+def test_what_workers_leave_alone_is_counted_by_group(bus: Bus) -> None:
+    for left in ({"revenue_trackers": ("mail",)}, {"revenue_trackers": ("mail", "sms")}, {}):
+        Heartbeat("worker", ["revenue_trackers"]).beat_if_due(breakers=left)
+
+    state = snapshot.take().group("revenue_trackers")
+
+    assert state is not None
+    assert (state.breakers, state.quiet) == ({"mail": 2, "sms": 1}, False)
