@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from events.envelope import Event
+from events.envelope import Event, now
 
 
 class StoredEvent(models.Model):
@@ -55,6 +55,8 @@ class ConsumerGroup(models.Model):
 
     id = models.SmallAutoField(primary_key=True)
     name = models.CharField(max_length=100, unique=True)
+    begun_at = models.DateTimeField(default=now)
+    """When it was about to handle its first event: what is much older was never its own."""
 
     def __str__(self) -> str:
         return self.name

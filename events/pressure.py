@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Collection, Mapping
@@ -102,7 +103,7 @@ class Gauge:
         """
         bus = transport.hasty()
         since = time.monotonic() - READ_EVERY_S
-        if bus is self._bus and all(self._read_at.get(name, 0.0) > since for name in streams):
+        if bus is self._bus and all(self._read_at.get(name, -math.inf) > since for name in streams):
             return self._latest
         if not self._lock.acquire(blocking=False):
             return self.latest()

@@ -13,11 +13,10 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Min
 
 from events import transport
 from events.audit import Actor, record
@@ -45,11 +44,8 @@ LATE = timedelta(minutes=1)
 """How long a transaction may stay open on PostgreSQL and still have its rows compared: they carry
 numbers from its beginning, and the position may have gone past these."""
 
-FIRST_MARKS = 1_000
-"""Marks, of all groups, among which a group's first ones are looked for."""
-
-NEVER = 2**63
-"""Behind every row."""
+ALWAYS, NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""Before every row, and behind."""
 
 SYSTEM = Actor("reconciler", "system")
 
@@ -175,11 +171,10 @@ def _readings(rows: Sequence[Row], *, lost_data: bool) -> Iterator[tuple[Group, 
     """Each row with each group that should have an end of it in SQL.
 
     A group whose effects are sets keeps no marks: it counts only where data were lost, and for what
-    the bus would still have held. What came before a group's first mark was never its own: it may
-    be younger than the store.
+    the bus would still have held.
     """
     since = now() - timedelta(seconds=STREAM_RETENTION_S)
-    begun = _first_marks()
+    begun = _beginnings()
     for group in groups():
         reads = set(group.reads)
         for row in rows:
@@ -188,34 +183,28 @@ def _readings(rows: Sequence[Row], *, lost_data: bool) -> Iterator[tuple[Group, 
             if group.idempotent:
                 counts = lost_data and row.stored_at > since
             else:
-                counts = row.seq >= begun[group.name]
+                counts = row.stored_at >= begun[group.name]
             if counts:
                 yield group, row
 
 
-_begun: dict[str, int] = {}
-"""Where groups began, for as long as this process lives: it is looked up once for each."""
+def _beginnings() -> Mapping[str, datetime]:
+    """For each group since when events are its own.
 
-
-def _first_marks() -> Mapping[str, int]:
-    """For each group the stored event it began with; without marks the first there is, or, for one
-    that was to begin at the end of old streams, none so far."""
+    It is younger than the store, perhaps: it found on the bus what the janitor keeps there, and
+    nothing older. One that was to begin at the end found what came while it was set up; that is
+    taken for a minute. One that has never handled anything waits for all there is, or for nothing.
+    """
+    first = dict(ConsumerGroup.objects.values_list("name", "begun_at"))
+    begun: dict[str, datetime] = {}
     for group in groups():
-        if group.name not in _begun and (seq := _first_mark(group.name)) is not None:
-            _begun[group.name] = seq
-    nowhere = {group.name: NEVER if group.start == "now" else 0 for group in groups()}
-    return nowhere | {name: seq for name, seq in _begun.items() if name in nowhere}
-
-
-def _first_mark(group: str) -> int | None:
-    marks = HandledEvent.objects.filter(group__name=group)
-    first = marks.aggregate(first=Min("pk"))["first"]
-    if first is None:
-        return None
-    # Several workers write the first marks at once, in any order.
-    near = marks.filter(pk__lt=first + FIRST_MARKS).values_list("event_id", flat=True)
-    rows = StoredEvent.objects.filter(event_id__in=list(near)).order_by("seq")
-    return rows.values_list("seq", flat=True).first()
+        at_end = group.start == "now"
+        if group.name not in first:
+            begun[group.name] = NEVER if at_end else ALWAYS
+        else:
+            found = LATE if at_end else timedelta(seconds=STREAM_RETENTION_S)
+            begun[group.name] = first[group.name] - found
+    return begun
 
 
 def _accounted(event_ids: Sequence[UUID]) -> set[tuple[str, UUID]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from pytest_django import Settings
 
-from events import Context, Event, Reject, reconciler
+from events import Context, Event, Reject, Retry, reconciler
+from events.envelope import now
 from events.groups import Group, groups
-from events.models import AuditEntry, HandledEvent, Reconciliation
+from events.models import AuditEntry, HandledEvent, Reconciliation, StoredEvent
 from events.operations import Actor, redeliver_waiting, replay_dead_letters
 from events.reconciler import reconcile
 from events.transport.base import RetryLater
@@ -27,7 +29,6 @@ def only(
 ) -> Callable[..., list[Group]]:
     """Declare these groups and no others; everything is old enough to be compared."""
     settings.ASTRA = {**settings.ASTRA, "reconcile_after_s": -60}
-    monkeypatch.setattr(reconciler, "_begun", {})
 
     def declare(*made: Group) -> list[Group]:
         monkeypatch.setattr(reconciler, "groups", lambda: tuple(made))
@@ -41,6 +42,11 @@ def noting(seen: list[UUID]) -> Callable[[Event, Context], None]:
         seen.append(event.event_id)
 
     return note
+
+
+def handled_by(group: str) -> set[UUID]:
+    marks = HandledEvent.objects.filter(group__name=group)
+    return set(marks.values_list("event_id", flat=True))
 
 
 def lose_entries(bus: Bus) -> None:
@@ -239,6 +245,7 @@ def test_a_group_younger_than_the_store_is_not_given_what_came_before_it(
     bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
 ) -> None:
     bus.publish(trade(), trade())
+    StoredEvent.objects.update(stored_at=now() - timedelta(hours=25))
     lose_entries(bus)
     (group,) = only(group_of(noting([]), name="young"))
     bus.publish(trade())
@@ -247,10 +254,34 @@ def test_a_group_younger_than_the_store_is_not_given_what_came_before_it(
     assert reconcile() == 0
 
 
+@pytest.mark.parametrize("start", ["beginning", "now"])
+def test_a_loss_is_made_good_of_what_a_group_had_not_finished_when_it_finished_its_first(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]], start: str
+) -> None:
+    first, second = trade(), trade()
+    waits = {first.event_id}
+
+    def handle(event: Event, context: Context) -> None:
+        if event.event_id in waits:
+            raise Retry(delay_s=60)
+
+    (group,) = only(group_of(handle, start=start))
+    reconcile()
+    bus.publish(first, second)
+    bus.drain([group])
+    assert handled_by("testers") == {second.event_id}
+    waits.clear()
+
+    bus.memory.flush()
+
+    assert reconcile() == 1
+    bus.drain([group])
+    assert handled_by("testers") == {first.event_id, second.event_id}
+
+
 def test_every_declared_group_can_be_compared(
     bus: Bus, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciler, "_begun", {})
     settings.ASTRA = {**settings.ASTRA, "reconcile_after_s": -60}
     reconcile()
     bus.publish(trade())
