@@ -42,7 +42,11 @@ up: $(STAMP) ## run the console with everything it needs (PORT=8000 DATA_DIR=var
 .PHONY: test
 test: $(STAMP_DEV) ## every test, on a fresh machine too (PYTEST="-k word" for some)
 	@$(BIN)/python -m tests.install_needs
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
+	@$(BIN)/python -m tests.on_postgresql $(PARALLEL) $(PYTEST)
+
+# Most tests wait for something most of their time.
+PARALLEL := -n 3 --dist loadgroup
 
 .PHONY: chaos
 chaos: $(STAMP_DEV) ## long runs under faults (CELL=killed-workers SECONDS=90 SEED=7 RATE=300)

@@ -5,6 +5,7 @@ no failure: the other run had them.
 """
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -15,10 +16,11 @@ PARTS = ("tests/events", "tests/monitoring")
 
 
 def main(arguments: list[str]) -> int:
+    argv = [sys.executable, "-m", "pytest", "--ds=tests.settings_postgresql", *PARTS, *arguments]
     with postgres_server() as url:
-        os.environ["TEST_POSTGRESQL"] = f"{url}postgres"
-        code = pytest.main(["--ds=tests.settings_postgresql", "-q", *PARTS, *arguments])
-    return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else int(code)
+        environment = {**os.environ, "TEST_POSTGRESQL": f"{url}postgres"}
+        code = subprocess.run(argv, env=environment, check=False).returncode
+    return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else code
 
 
 if __name__ == "__main__":

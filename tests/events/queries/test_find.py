@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 
@@ -128,7 +128,9 @@ def test_a_short_name_of_several_types_is_none_of_them(
     assert [match.key for match in found.near] == [entry.name, twin.name]
 
 
-@pytest.mark.parametrize("text", ["", "x" * 400, "\x00", "%", "9" * 40, str(uuid4()), "a:b:c", "²"])
+@pytest.mark.parametrize(
+    "text", ["", "x" * 400, "\x00", "%", "9" * 40, str(UUID(int=7)), "a:b:c", "²"]
+)
 def test_odd_texts_find_nothing_and_break_nothing(bus: Bus, text: str) -> None:
     assert find(text).exact == ()
 
