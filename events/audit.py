@@ -18,6 +18,10 @@ LOCK = 0x4153_5452_4155
 """Number of PostgreSQL's advisory lock on the audit ("ASTRAU"); nobody else takes it."""
 
 
+DATA_LOST, PUT_BACK = "bus.data-lost", "bus.put-back"
+"""Actions of the reconciler: the server came back empty; a group was given back what it lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who does something, and by which way in."""

@@ -207,5 +207,8 @@ class AuditEntry(models.Model):
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
+    class Meta:
+        indexes = [models.Index(fields=["action", "at"], name="audit_action_at")]
+
     def __str__(self) -> str:
         return f"{self.seq}: {self.actor} {self.action} {self.target}"

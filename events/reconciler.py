@@ -19,7 +19,7 @@ from uuid import UUID
 from django.db import connection
 
 from events import transport
-from events.audit import Actor, record
+from events.audit import DATA_LOST, PUT_BACK, Actor, record
 from events.conf import bus_settings
 from events.envelope import now, stream_name
 from events.groups import Group, every, groups
@@ -114,7 +114,7 @@ def _begin_again(position: Reconciliation, word: str, server: str) -> Reconcilia
         position.save()
         if lost_data:
             DeadLetter.objects.filter(state=DeadLetter.State.REPLAYING).update(redelivered_at=None)
-            record(SYSTEM, "bus.data-lost", "bus", "the server came back without its data")
+            record(SYSTEM, DATA_LOST, "bus", "the server came back without its data")
     if lost_data:
         logger.error("the bus server has lost its data; what is unfinished is put back")
     return position
@@ -238,7 +238,7 @@ def _put_back(stream: str, group: str, lost: Sequence[Row]) -> None:
     with writing():
         record(
             SYSTEM,
-            "bus.put-back",
+            PUT_BACK,
             group,
             "the bus no longer held what the store says is unfinished",
             stream=stream,

@@ -68,7 +68,7 @@ def needs(
     without it.
     """
     found = [*_bus(snapshot, bus_seen_at), *_workers(snapshot), *_relay(snapshot)]
-    found += _held_back(snapshot)
+    found += [*_losses(snapshot), *_held_back(snapshot)]
     if snapshot.bus.reachable and _alive(snapshot):
         found += [need for group in snapshot.groups for need in _breakers(group)]
         found += [need for group in snapshot.worst_first() for need in _behind(group, flow)]
@@ -98,6 +98,29 @@ def _bus(snapshot: Snapshot, seen_at: datetime | None) -> Iterator[Need]:
                 f"uses {share:.0%} of its memory: the relay goes slowly, accepted events wait in"
                 " SQL, and publish_direct is refused.",
             )
+
+
+def _losses(snapshot: Snapshot) -> Iterator[Need]:
+    """What was lost and is put back: nothing to do for the events, but somebody should ask why."""
+    losses = snapshot.losses
+    if losses is None:
+        return
+    count, groups = sum(losses.put_back.values()), len(losses.put_back)
+    put_back = (
+        f"{counted(count, 'delivery', 'deliveries')} went back to {counted(groups, 'group')}"
+        if count
+        else "nothing unfinished was found so far"
+    )
+    yield Need(
+        "warn",
+        "data lost",
+        "The bus",
+        f"came back without its data: {put_back}."
+        if losses.everything
+        else f"had lost what was unfinished: {put_back}.",
+        since=losses.at,
+        detail="events are safe in SQL; find out why: a flush, an empty start, a failover?",
+    )
 
 
 def _workers(snapshot: Snapshot) -> Iterator[Need]:

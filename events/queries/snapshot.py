@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import Count
 
 from events import transport
+from events.audit import DATA_LOST, PUT_BACK
 from events.envelope import now
 from events.errors import BusUnavailable
 from events.groups import Group, groups
-from events.models import DeadLetter, StoredEvent
+from events.models import AuditEntry, DeadLetter, StoredEvent
 from events.pressure import Pressure, too_much
 from events.registry import registry
 from events.transport.base import (
@@ -29,6 +30,9 @@ RELAY_COUNT_CAP = 10_000
 """Unrelayed rows are counted up to here, so that a long outage does not slow the reading of it."""
 
 NOT_READ = "the bus cannot be reached"
+
+LOSSES_SHOWN = timedelta(hours=1)
+"""How long what the bus had lost is worth a word after it was put back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,18 @@ class RelayState:
 
 
 @dataclass(frozen=True, slots=True)
+class Losses:
+    """What the bus was found to have lost lately, and was given back."""
+
+    at: datetime
+    """When the last of it was found."""
+    everything: bool
+    """The server came back without its data; else single entries were gone."""
+    put_back: Mapping[str, int]
+    """Deliveries by group."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything, as of `at`. Rates come from the difference of two of them."""
 
@@ -124,6 +140,8 @@ class Snapshot:
     """What the live workers inject on purpose; empty when nothing is."""
     pressure: Pressure = field(default_factory=Pressure)
     """Why the relay goes slowly, and on which streams."""
+    losses: Losses | None = None
+    """Of the last hour."""
 
     def group(self, name: str) -> GroupState | None:
         """The state of the group called `name`."""
@@ -148,7 +166,7 @@ def _badness(group: GroupState) -> tuple[int, int, int, int, str]:
 def take() -> Snapshot:
     """Read everything once; never raises for a missing bus, whose figures are then None.
 
-    Costs five SQL statements and five pipelined round trips to the bus, O(streams + groups).
+    Costs six SQL statements and five pipelined round trips to the bus, O(streams + groups).
     """
     at = now()
     dead = dead_letters_by_group()
@@ -167,6 +185,7 @@ def take() -> Snapshot:
         dead_letters_by_group=dead,
         faults=", ".join(sorted({worker.faults for worker in reading.workers if worker.faults})),
         pressure=too_much(reading.bus.server, reading.streams),
+        losses=losses_since(at - LOSSES_SHOWN),
     )
 
 
@@ -178,6 +197,20 @@ def relay_state() -> RelayState:
         return RelayState()
     oldest = unrelayed.order_by("seq").values_list("stored_at", flat=True).first()
     return RelayState(waiting, oldest)
+
+
+def losses_since(since: datetime) -> Losses | None:
+    """What the reconciler found lost since then: one statement."""
+    rows = AuditEntry.objects.filter(action__in=(DATA_LOST, PUT_BACK), at__gte=since)
+    found = list(rows.order_by("seq").values_list("at", "action", "target", "details"))
+    if not found:
+        return None
+    put_back: Counter[str] = Counter()
+    for _, action, target, details in found:
+        if action == PUT_BACK:
+            put_back[target] += int(details.get("count", 0))
+    everything = any(action == DATA_LOST for _, action, _, _ in found)
+    return Losses(found[-1][0], everything, put_back)
 
 
 def dead_letters_by_group() -> dict[str, int]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from events.pressure import Pressure
-from events.queries.snapshot import RelayState, Snapshot
+from events.queries.snapshot import Losses, RelayState, Snapshot
 from monitoring.attention import Flow, Need, needs
 from tests.monitoring.snapshots import NOW, SERVER, away, behind, group, snapshot
 
@@ -135,3 +135,26 @@ def test_a_group_that_leaves_something_alone_says_what_and_that_nothing_is_lost(
     assert (need.kind, need.word) == ("warn", "breaker open")
     assert said(need).startswith("notification_senders waits for mail, which failed again and")
     assert need.detail.replace("\u00a0", " ") == "in 1 of 2 workers; its events wait, none is lost"
+
+
+@pytest.mark.parametrize(
+    ("losses", "sentence"),
+    [
+        (
+            Losses(NOW, True, {"a": 3, "b": 2}),
+            "The bus came back without its data: 5 deliveries went back to 2 groups.",
+        ),
+        (
+            Losses(NOW, True, {}),
+            "The bus came back without its data: nothing unfinished was found so far.",
+        ),
+        (
+            Losses(NOW, False, {"a": 1}),
+            "The bus had lost what was unfinished: 1 delivery went back to 1 group.",
+        ),
+    ],
+)
+def test_what_the_bus_had_lost_is_said_after_it_was_put_back(losses: Losses, sentence: str) -> None:
+    need = only(snapshot(group(), losses=losses))
+
+    assert (need.kind, need.word, said(need), need.since) == ("warn", "data lost", sentence, NOW)

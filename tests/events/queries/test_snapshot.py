@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from events import Reject
+from events.audit import DATA_LOST, PUT_BACK, record
+from events.envelope import now
 from events.groups import groups
 from events.models import DeadLetter, StoredEvent
 from events.presence import Heartbeat
 from events.queries import snapshot
+from events.reconciler import SYSTEM
 from events.transport.base import ServerInfo
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
@@ -112,7 +116,7 @@ def test_what_it_costs_does_not_grow_with_what_there_is(
 ) -> None:
     bus.publish(*(trade() for _ in range(50)))
 
-    with django_assert_num_queries(4):  # type: ignore[operator]
+    with django_assert_num_queries(5):  # type: ignore[operator]
         snapshot.take()
 
 
@@ -143,3 +147,18 @@ def test_what_workers_leave_alone_is_counted_by_group(bus: Bus) -> None:
 
     assert state is not None
     assert (state.breakers, state.quiet) == ({"mail": 2, "sms": 1}, False)
+
+
+def test_what_the_bus_had_lost_is_known_for_an_hour(bus: Bus) -> None:
+    assert snapshot.take().losses is None
+    with transaction.atomic():
+        record(SYSTEM, DATA_LOST, "bus")
+        record(SYSTEM, PUT_BACK, "a", count=3)
+        record(SYSTEM, PUT_BACK, "b", count=1)
+        record(SYSTEM, PUT_BACK, "a", count=2)
+        record(SYSTEM, "dead-letters.replay", "a", count=9)
+
+    losses = snapshot.take().losses
+    assert losses is not None
+    assert (losses.everything, losses.put_back) == (True, {"a": 5, "b": 1})
+    assert snapshot.losses_since(now() + timedelta(seconds=1)) is None
