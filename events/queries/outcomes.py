@@ -297,6 +297,8 @@ def _waiting(record: Recorded, group: Group, evidence: _Evidence) -> tuple[State
     delivered_at = entry_time(place.last_delivered_id)
     if delivered_at is None or delivered_at < record.stored_at - CLOCK_STEP:
         return "waiting", "the group has not come to it yet"
+    if group.idempotent:
+        return "unknown", "it was delivered; a group whose effects are sets keeps no marks"
     if (evidence.at - record.relayed_at).total_seconds() < GRACE_S:
         return "waiting", "it is being handled"
     return "overdue", "it was delivered, and neither handled nor set aside"

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.chromium import browser
 from tests.running_console import ROOT, RunningConsole, running_console
@@ -31,6 +31,9 @@ PASSWORD = "a password for the tests"
 SETTINGS = "tests.browser.settings"
 
 Opened = Callable[..., Page]
+
+expect.set_options(timeout=15_000)
+"""What is late is told where lateness matters; a busy machine must not fail the rest."""
 
 
 @dataclass

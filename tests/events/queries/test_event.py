@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import uuid4
 
+import pytest
+
 from events import Event, Reject
-from events.groups import groups
+from events.envelope import now
+from events.groups import Group, groups
+from events.models import StoredEvent
 from events.privacy import MASK
 from events.queries import event as query
+from events.queries import outcomes
+from events.queries.recorded import Recorded
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 from tests.failing import Break
+
+
+def recorded(event: Event) -> Recorded:
+    return Recorded.of(StoredEvent.objects.get(event_id=event.event_id))
 
 
 def shown(event: Event) -> query.EventView:
@@ -42,6 +53,23 @@ def test_an_event_a_group_does_not_want_is_not_for_it(bus: Bus) -> None:
 
     assert outcomes["gamification_xp_processors"].outcome.state == "ignored"
     assert outcomes["gamification_xp_processors"].status.words == "not for it"
+
+
+def test_a_group_that_keeps_no_marks_is_not_taken_for_late(
+    bus: Bus, group_of: Callable[..., Group], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeps_none = group_of(lambda event, context: None, idempotent=True)
+    monkeypatch.setattr("events.queries.outcomes.groups", lambda: (keeps_none,))
+    monkeypatch.setattr("events.queries.outcomes.GRACE_S", -1.0)
+    event = trade()
+    bus.publish(event)
+    (waiting,) = outcomes.outcomes_of([recorded(event)], now()).of(event.event_id)
+    bus.drain([keeps_none])
+
+    (done,) = outcomes.outcomes_of([recorded(event)], now()).of(event.event_id)
+
+    assert (waiting.state, done.state) == ("waiting", "unknown")
+    assert "keeps no marks" in done.because
 
 
 def test_an_event_knows_its_cause_and_what_it_led_to(bus: Bus) -> None:
