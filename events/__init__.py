@@ -30,10 +30,10 @@ if TYPE_CHECKING:
         Retry,
         UnknownType,
     )
-    from events.execution import Context
     from events.groups import Says, every, handles
     from events.registry import PERSONAL, SECRET, Money, Payload, UserId, event_type
     from events.store import remember
+    from events.tasks import Context
     from events.workers import BatchWorker, EventWorker, ScheduledWorker
 
 # Event comes by way of validation, which teaches it to check what it is made of.
@@ -50,7 +50,7 @@ _HOME = {
     "Reject": "errors",
     "Retry": "errors",
     "UnknownType": "errors",
-    "Context": "execution",
+    "Context": "tasks",
     "Says": "groups",
     "every": "groups",
     "handles": "groups",

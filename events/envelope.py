@@ -59,23 +59,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Without `correlation_id` the event is the root of a chain and carries its own id. Raises
         InvalidEvent with every field that is wrong, UnknownType for a type nobody registered.
         """
-        fields: dict[str, Any] = {"event_type": event_type, "data": dict(data)}
-        # Most are absent from most events, and this is the way every event takes.
-        if producer is not None:
-            fields["producer"] = producer
-        if entity_id is not None:
-            fields["entity_id"] = entity_id
-        if event_id is not None:
-            fields["event_id"] = event_id
-        if occurred_at is not None:
-            fields["occurred_at"] = occurred_at
-        if correlation_id is not None:
-            fields["correlation_id"] = correlation_id
-        if causation_id is not None:
-            fields["causation_id"] = causation_id
-        if metadata is not None:
-            fields["metadata"] = dict(metadata)
-        return _maker.make(fields)
+        return _maker.make(
+            event_type,
+            data,
+            producer,
+            entity_id,
+            event_id,
+            occurred_at,
+            correlation_id,
+            causation_id,
+            metadata,
+        )
 
     def caused(
         self,
@@ -161,20 +155,21 @@ def body_if_sealed(event: Event) -> bytes | None:
 
 
 class _Maker:
-    """Makes a valid event of raw fields. Validation stands above this module and fills it in."""
+    """Makes a valid event of what `Event.new` is given, in that order. Validation stands above this
+    module and fills it in."""
 
     def __init__(self) -> None:
-        self.make: Callable[[Mapping[str, Any]], Event] = _nobody
+        self.make: Callable[..., Event] = _nobody
 
 
-def _nobody(raw: Mapping[str, Any]) -> Event:
+def _nobody(*given: Any) -> Event:
     raise RuntimeError("events.validation has not been imported: take Event from `events`")
 
 
 _maker = _Maker()
 
 
-def made_by(make: Callable[[Mapping[str, Any]], Event]) -> None:
+def made_by(make: Callable[..., Event]) -> None:
     """Tell this module who makes valid events."""
     _maker.make = make
 

@@ -9,8 +9,8 @@ import logging
 import time
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from events.models import ConsumerGroup
 from events.registry import Payload
 from events.rows import Wanted, mark_handled, settled
 from events.store import store_said, worth_repeating
+from events.tasks import Context, Task
 from events.transport.base import Append, Delivery, Handled, Settlement
 from events.validation import publishable, understood
 
@@ -45,63 +46,6 @@ FIRST_UNIT = 10
 MOST_REPEATS = 10
 """So often an event is run again because SQL was locked or away, before that counts as an attempt:
 what never ends in any other way must not be repeated for ever."""
-
-
-@dataclass(slots=True)
-class Context:
-    """What a handler is given beside the event."""
-
-    event: Event
-    payload: Any
-    """The payload as an instance of its registered model."""
-    attempt: int
-    """1 is the first."""
-    ends_at: float
-    """Unix time at which the handler is stopped."""
-    logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
-    producer: str
-    max_depth: int
-    said: list[Event] = field(default_factory=list)
-
-    @property
-    def deadline_at(self) -> datetime:
-        """When the handler is stopped and its attempt counts as failed."""
-        return datetime.fromtimestamp(self.ends_at, UTC)
-
-    def caused(
-        self, event_type: str, data: dict[str, Any], *, entity_id: str | None = None
-    ) -> Event:
-        """Say that something follows from this event; published with the handler's own effects.
-
-        Raises InvalidEvent when it does not validate, Reject when the chain has grown too long.
-        """
-        if self.event.depth >= self.max_depth:
-            raise Reject(
-                f"the chain is {self.event.depth} events deep, more than {self.max_depth} "
-                "is taken for a loop"
-            )
-        event = self.event.caused(event_type, data, producer=self.producer, entity_id=entity_id)
-        self.said.append(event)
-        return event
-
-
-@dataclass(slots=True)
-class Task:
-    """An event on its way through the pipeline."""
-
-    delivery: Delivery
-    event: Event
-    context: Context
-    handlers: tuple[Handler, ...]
-    took_us: int = 0
-    repeats: int = 0
-    """How often SQL was in the way."""
-    fresh: bool = True
-    """Its group has neither handled it nor set it aside."""
-
-    @property
-    def event_id(self) -> UUID:
-        return self.event.event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +90,7 @@ class Execution:
         self.aftermath = Aftermath(group, worker)
         self._settings = settings
         self._limit = limit
+        self._timeout_s = settings.handler_timeout_s
         self._faults = Faults.parse(settings.faults)
         self._producer = f"{group.name}@{settings.version}"
         self._logger = logging.getLogger(f"events.group.{group.name}")
@@ -369,8 +314,7 @@ class Execution:
 
     def _timed(self, handler: Handler, *given: Any) -> int:
         """Call a handler for as long as it may run; the microseconds it took."""
-        began = time.perf_counter()
-        self._limit.begin(self._timeout_s(handler), handler.name)
+        began = self._limit.begin(handler.timeout_s or self._timeout_s, handler.name)
         try:
             crash.here("inside-handler")
             handler.call(*given)
@@ -384,8 +328,9 @@ class Execution:
             raise UnitFailed(handler, error) from error
         finally:
             self._limit.end()
-        self._depended(handler, ok=True)
-        return int((time.perf_counter() - began) * 1_000_000)
+        if handler.depends_on:
+            self._depended(handler, ok=True)
+        return int((time.monotonic() - began) * 1_000_000)
 
     def _depended(self, handler: Handler, *, ok: bool) -> None:
         """Let the breaker of what the handler calls know how that went."""
@@ -393,9 +338,6 @@ class Execution:
             change = self.breakers.note(handler.depends_on, ok, time.monotonic())
             if change:
                 self._logger.warning("group %s: %s", self.group.name, change)
-
-    def _timeout_s(self, handler: Handler) -> float:
-        return handler.timeout_s or self._settings.handler_timeout_s
 
     def _strike(self, task: Task, handler: Handler) -> None:
         """Fail on purpose where the settings say so."""

@@ -18,7 +18,7 @@ from events.retry import RetryPolicy
 from events.transport.base import Start, Streams
 
 if TYPE_CHECKING:
-    from events.execution import Context
+    from events.tasks import Context
 
 EVERYTHING = "*"
 ANALYTICS = "analytics"

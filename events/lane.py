@@ -21,10 +21,11 @@ from events import crash, relay
 from events import transport as bus
 from events.conf import BusSettings
 from events.errors import BusUnavailable
-from events.execution import Contention, Task, Unit, UnitFailed, look_up, record
+from events.execution import Contention, Unit, UnitFailed, look_up, record
 from events.limits import HandlerTimeout
 from events.runner import BACKOFF_S, GroupRunner
 from events.store import refresh_connections, worth_repeating, writing
+from events.tasks import Task
 from events.transport.base import Append, GroupMissing, Settlement
 
 logger = logging.getLogger(__name__)

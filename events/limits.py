@@ -43,13 +43,17 @@ class TimeLimit:
         finally:
             self.end()
 
-    def begin(self, seconds: float, what: str) -> None:
-        """From now on this thread may run for `seconds`; `end` must follow, whatever happens."""
+    def begin(self, seconds: float, what: str) -> float:
+        """From now on this thread may run for `seconds`; `end` must follow, whatever happens.
+
+        Returns the monotonic time.
+        """
         with self._lock:
             self._thread = threading.get_ident()
-            self._began_at = time.monotonic()
-            self._ends_at = self._began_at + seconds
+            self._began_at = at = time.monotonic()
+            self._ends_at = at + seconds
             self._seconds, self._what = seconds, what
+        return at
 
     def end(self) -> None:
         """It has left the block by itself, perhaps just before it was told to."""

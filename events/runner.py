@@ -17,10 +17,11 @@ from msgspec.structs import replace
 from events import crash, reconciler, transport
 from events.conf import BusSettings
 from events.errors import BusUnavailable
-from events.execution import Execution, Task
+from events.execution import Execution
 from events.groups import Group
 from events.limits import TimeLimit
 from events.retries import Retries
+from events.tasks import Task
 from events.transport.base import (
     Delivery,
     GroupMissing,
@@ -47,7 +48,7 @@ SWEEP = 100
 PUT_OFF_S = 0.25
 """How long the events of a group that lingers stand back behind those of others."""
 
-LEAST_READ, MOST_READ = 10, 1_000
+LEAST_READ, MOST_READ = 10, 400
 
 
 @dataclass
@@ -121,7 +122,8 @@ class GroupRunner:
         self._rests_until = 0.0
         self._paused_until = 0.0
         self._failures = 0
-        self._held: dict[tuple[str, bool, str], Delivery] = {}
+        self._held: dict[int, Delivery] = {}
+        """By identity: one object goes all the way from the read to the settlement."""
         self._held_lock = threading.Lock()
         self._sweep_every_s = min(5.0, settings.lease_s / 3)
         self._next_sweep = 0.0
@@ -190,7 +192,7 @@ class GroupRunner:
         if self.rests:
             return
         left = len(self.backlog)
-        if (not left or (self._was_full and left <= len(self.present))) and (
+        if (not left or (self._was_full and left <= self._count)) and (
             time.monotonic() >= self._rests_until
         ):
             self.reader.ask(1 if self._probes else self._count)
@@ -274,7 +276,7 @@ class GroupRunner:
                 self.counters.handled += 1
         with self._held_lock:
             for settlement in settlements:
-                self._held.pop(_key(settlement.delivery), None)
+                self._held.pop(id(settlement.delivery), None)
 
     def _acknowledged(self, settlements: Sequence[Settlement]) -> list[bool]:
         return transport.current().streams.settle(self.group.name, settlements)
@@ -375,8 +377,8 @@ class GroupRunner:
         What is in the stuck transaction stays: its lease ends, and each of its events is then
         begun alone, so that only the guilty one is counted.
         """
-        begun = {_key(task.delivery) for task in self.present}
-        rest = [one for one in self._unbegun() if _key(one) not in begun]
+        begun = {id(task.delivery) for task in self.present}
+        rest = [one for one in self._unbegun() if id(one) not in begun]
         try:
             transport.current().streams.release(self.group.name, self._consumer, rest)
         except (BusUnavailable, GroupMissing) as error:
@@ -387,7 +389,7 @@ class GroupRunner:
     def _unbegun(self) -> list[Delivery]:
         """What is held, each with the starts to give back: an entry counts as begun when it is
         read, one that was taken over only once `begin` has said so."""
-        waiting = {_key(delivery) for delivery in self.quarantine}
+        waiting = {id(delivery) for delivery in self.quarantine}
         with self._held_lock:
             return [
                 replace(one, starts=one.starts + 1) if key in waiting else one
@@ -416,12 +418,8 @@ class GroupRunner:
 
     def _hold(self, deliveries: Iterable[Delivery]) -> None:
         with self._held_lock:
-            self._held.update((_key(delivery), delivery) for delivery in deliveries)
+            self._held.update(zip(map(id, deliveries), deliveries, strict=True))
 
     def _let_go(self, delivery: Delivery) -> None:
         with self._held_lock:
-            self._held.pop(_key(delivery), None)
-
-
-def _key(delivery: Delivery) -> tuple[str, bool, str]:
-    return delivery.stream, delivery.retry, delivery.entry_id
+            self._held.pop(id(delivery), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any
@@ -31,51 +30,6 @@ SMALL = 2**53
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
-@dataclass(slots=True)
-class _Plain:
-    """What our own code gives, of the right types already."""
-
-    event_type: str
-    data: dict[str, Any]
-    metadata: dict[str, Any] = field(default_factory=dict)
-    correlation_id: UUID | None = None
-    causation_id: UUID | None = None
-    producer: str | None = None
-    event_version: int | None = None
-    event_id: UUID | None = None
-    occurred_at: datetime | None = None
-    domain: str | None = None
-    entity_id: str | None = None
-
-
-_PLAIN_TYPES: dict[str, type] = {
-    "event_type": str,
-    "data": dict,
-    "metadata": dict,
-    "correlation_id": UUID,
-    "causation_id": UUID,
-    "producer": str,
-}
-
-
-def _plain(raw: Mapping[str, Any]) -> _Plain | None:
-    """The envelope as it stands, where no model is needed to see that it is right; else None.
-
-    Checking an envelope by its model costs as much as checking the payload; a handler's said event
-    and a service's new one are of Python types already. The event type's name is checked by the
-    registry, which knows it or not.
-    """
-    for name, value in raw.items():
-        if type(value) is not _PLAIN_TYPES.get(name):
-            return None
-    if "event_type" not in raw or "data" not in raw:
-        return None
-    producer = raw.get("producer")
-    if producer is not None and not _is_label(producer):
-        return None
-    return _Plain(**raw)
-
-
 @lru_cache(maxsize=1_000)
 def _is_label(text: str) -> bool:
     return 1 <= len(text) <= 200 and text.isprintable()
@@ -99,6 +53,52 @@ class EventValidationModel(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
+def made(
+    event_type: str,
+    data: Mapping[str, Any],
+    producer: str | None,
+    entity_id: str | None,
+    event_id: UUID | None,
+    occurred_at: datetime | None,
+    correlation_id: UUID | None,
+    causation_id: UUID | None,
+    metadata: Mapping[str, Any] | None,
+) -> Event:
+    """Make an event as `Event.new` says.
+
+    Checking an envelope by its model costs as much as checking the payload. A handler's said event
+    and a service's new one are of Python types already, and need no model to see that; whether the
+    event type is one is for the registry to say.
+    """
+    payload = data if type(data) is dict else dict(data)
+    notes = {} if metadata is None else dict(metadata)
+    if (
+        entity_id is None
+        and event_id is None
+        and occurred_at is None
+        and type(event_type) is str
+        and (producer is None or (type(producer) is str and _is_label(producer)))
+        and (correlation_id is None or type(correlation_id) is UUID)
+        and (causation_id is None or type(causation_id) is UUID)
+    ):
+        entry = registry.resolve(event_type)
+        return _completed(
+            entry, payload, notes, correlation_id, causation_id, producer, None, None, None, None
+        )
+    given = {
+        "event_type": event_type,
+        "data": payload,
+        "producer": producer,
+        "entity_id": entity_id,
+        "event_id": event_id,
+        "occurred_at": occurred_at,
+        "correlation_id": correlation_id,
+        "causation_id": causation_id,
+        "metadata": notes,
+    }
+    return validated(given)
+
+
 def validated(raw: Mapping[str, Any]) -> Event:
     """Make an event of a raw envelope, or raise InvalidEvent with every problem found.
 
@@ -106,36 +106,66 @@ def validated(raw: Mapping[str, Any]) -> Event:
     from the payload, a missing id, time, correlation, producer is filled in. An event that would
     not be carried because it is too large is refused here.
     """
-    given = _plain(raw) or _envelope(raw)
-    entry = registry.resolve(given.event_type, given.event_version)
-    payload = _payload(entry, given.data)
-    entity_id = given.entity_id or str(getattr(payload, entry.entity_field))
+    given = _envelope(raw)
+    return _completed(
+        registry.resolve(given.event_type, given.event_version),
+        given.data,
+        given.metadata,
+        given.correlation_id,
+        given.causation_id,
+        given.producer,
+        given.entity_id,
+        given.event_id,
+        given.occurred_at,
+        given.domain,
+    )
+
+
+def _completed(
+    entry: EventType,
+    data: Mapping[str, Any],
+    metadata: dict[str, Any],
+    correlation_id: UUID | None,
+    causation_id: UUID | None,
+    producer: str | None,
+    entity_id: str | None,
+    event_id: UUID | None,
+    occurred_at: datetime | None,
+    domain: str | None,
+) -> Event:
+    """The event of this type, its payload checked and what is absent filled in."""
+    payload = _payload(entry, data)
+    if entity_id is None:
+        entity_id = str(getattr(payload, entry.entity_field))
     problems = _entity_problems(entry, entity_id)
-    if given.domain is not None:
-        problems += _domain_problems(given.domain, entry)
-    if not _is_plain(given.metadata):
-        problems += _metadata_problems(given.metadata)
-    occurred_at = given.occurred_at or now()
-    if occurred_at.tzinfo is not UTC:
+    if domain is not None:
+        problems += _domain_problems(domain, entry)
+    if metadata and not _is_plain(metadata):
+        problems += _metadata_problems(metadata)
+    if occurred_at is None:
+        occurred_at = now()
+    elif occurred_at.tzinfo is not UTC:
         try:
             occurred_at = occurred_at.astimezone(UTC)
         except OverflowError:
             problems.append(Problem("occurred_at", "lies outside the years 1 to 9999 in UTC"))
     if problems:
         raise InvalidEvent(entry.name, tuple(problems))
-    event_id = given.event_id or new_event_id()
+    if event_id is None:
+        event_id = new_event_id()
+    owner = entry.domain
     event = Event(
         event_id=event_id,
         event_type=entry.name,
         event_version=entry.version,
         occurred_at=occurred_at,
-        correlation_id=given.correlation_id or event_id,
-        causation_id=given.causation_id,
-        producer=given.producer or f"{entry.domain}@{bus_settings().version}",
-        domain=entry.domain,
+        correlation_id=correlation_id or event_id,
+        causation_id=causation_id,
+        producer=producer or f"{owner}@{bus_settings().version}",
+        domain=owner,
         entity_id=entity_id,
         data=payload.__pydantic_serializer__.to_python(payload, mode="json", exclude_none=True),
-        metadata=given.metadata,
+        metadata=metadata,
     )
     return sealed(event, encoded(event))
 
@@ -269,4 +299,4 @@ def _depth(value: Any) -> int:
     return depth
 
 
-made_by(validated)
+made_by(made)

@@ -24,7 +24,7 @@ from events.presence import process_name
 from events.transport.base import Start
 
 if TYPE_CHECKING:
-    from events.execution import Context
+    from events.tasks import Context
 
 LOOK_EVERY_S = 20.0
 """How often a daily worker looks whether its time has come."""

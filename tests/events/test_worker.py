@@ -12,9 +12,10 @@ from django.db import OperationalError, connection
 from pytest_django import Settings
 
 from events import BusUnavailable, Context, Event
-from events.execution import Execution, Task
+from events.execution import Execution
 from events.groups import Group
 from events.models import DeadLetter, HandledEvent
+from events.tasks import Task
 from events.transport.base import RELEASED, Append, Delivery, Start
 from events.worker import Worker
 from tests.bus_fixture import Bus

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from typing import Any
@@ -122,11 +122,37 @@ class Scripts:
             return [self.call(*calls[0])]
         with reaching():
             replies = pipelined(self._client, [self._by_hash(call) for call in calls])
-            for index, reply in enumerate(replies):
-                if isinstance(reply, redis.exceptions.NoScriptError):
-                    replies[index] = self.call(*calls[index])
-                elif isinstance(reply, Exception):
-                    raise reply
+            return self._repeated(calls, replies)
+
+    def call_streamed(self, calls: Iterable[Call]) -> list[Any]:
+        """`call_all` for calls still being made: each is sent at once, so that the server works on
+        one while the next is put together."""
+        sent: list[Call] = []
+        with reaching():
+            pool = self._client.connection_pool
+            connection: Any = pool.get_connection()
+            try:
+                for call in calls:
+                    name, keys, args = call
+                    words = ("EVALSHA", self._hash[name], len(keys), *keys, *args)
+                    connection.send_packed_command(connection.pack_command(*words))
+                    sent.append(call)
+                replies = [_reply(connection) for _ in sent]
+            except BaseException:
+                connection.disconnect()  # whoever came next would read our replies
+                raise
+            finally:
+                pool.release(connection)
+            return self._repeated(sent, replies)
+
+    def _repeated(self, calls: Sequence[Call], replies: list[Any]) -> list[Any]:
+        """The replies, those of scripts the server lacked called once more; raises the first
+        error."""
+        for index, reply in enumerate(replies):
+            if isinstance(reply, redis.exceptions.NoScriptError):
+                replies[index] = self.call(*calls[index])
+            elif isinstance(reply, Exception):
+                raise reply
         return replies
 
     def call_replicated(self, calls: Sequence[Call], replicas: int) -> list[Any]:
@@ -154,6 +180,14 @@ class Scripts:
     def _by_hash(self, call: Call) -> Callable[[Any], Any]:
         name, keys, args = call
         return lambda pipe: pipe.evalsha(self._hash[name], len(keys), *keys, *args)
+
+
+def _reply(connection: Any) -> Any:
+    """One reply, an error as it stands: those behind it have to be read too."""
+    try:
+        return connection.read_response()
+    except redis.ResponseError as error:
+        return error
 
 
 def pipelined(client: redis.Redis, commands: Sequence[Callable[[Any], Any]]) -> list[Any]:
