@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from events import crash, transport
 from events.conf import bus_settings
 from events.dead_letters import resolve_handled
 from events.envelope import now
+from events.failures import MOST_DELAY_S
 from events.groups import every, groups
 from events.models import DeadLetter, HandledEvent, StoredEvent
 from events.registry import registry
@@ -29,6 +31,9 @@ BATCH = 1_000
 
 CLOSED_LETTERS_DAYS = 90
 
+LEAST_MARKED = timedelta(seconds=STREAM_RETENTION_S + MOST_DELAY_S)
+"""However short the retention, an inbox mark stays as long as the bus may hold its event: what all
+have finished stays for a day, and a retry may be put off for another."""
 
 MEMORY_SHARE = 0.7
 """Above this share of its memory limit the server keeps nothing for later that all have finished;
@@ -87,23 +92,46 @@ def close_letters_of_the_handled() -> None:
 
 @every(600, name="retention")
 def remove_old_rows() -> None:
-    """Remove what has outlived its retention, in bounded batches."""
-    days = bus_settings().retention_days
-    if days == 0:
+    """Remove what has outlived its retention, in bounded batches.
+
+    An event's marks go with it: whatever may still be delivered is then known to be done. Marks of
+    events that were never stored go when the longest kept event would.
+    """
+    by_days: dict[int, list[str]] = defaultdict(list)
+    for name in {entry.name for entry in registry.all()}:
+        by_days[registry.resolve(name).kept_days].append(name)
+    usual = bus_settings().retention_days
+    special = [name for days, names in by_days.items() if days != usual for name in names]
+    # Types nobody registers any more are kept as long as most are.
+    _remove_events(usual, Q() if not special else ~Q(event_type__in=special))
+    for days, names in by_days.items():
+        if days != usual:
+            _remove_events(days, Q(event_type__in=names))
+    longest = 0 if usual == 0 or 0 in by_days else max(usual, *by_days)
+    if longest:
+        before = now() - max(timedelta(days=longest), LEAST_MARKED)
+        _remove(HandledEvent.objects.filter(handled_at__lt=before))
+        closed = now() - timedelta(days=longest + CLOSED_LETTERS_DAYS)
+        _remove(DeadLetter.objects.filter(state=DeadLetter.State.RESOLVED, resolved_at__lt=closed))
+
+
+def _remove_events(days: int, which: Q) -> None:
+    """Remove events of these types that were stored longer ago, with the inbox marks of them that
+    no delivery can need any more."""
+    if not days:
         return
-    before = now() - timedelta(days=days)
-    closed = now() - timedelta(days=days + CLOSED_LETTERS_DAYS)
-    _remove(StoredEvent.objects.filter(stored_at__lt=before).exclude(relayed_at=None))
-    _remove(HandledEvent.objects.filter(handled_at__lt=before))
-    _remove(DeadLetter.objects.filter(state=DeadLetter.State.RESOLVED, resolved_at__lt=closed))
-
-
-def _remove(rows: QuerySet[Any]) -> int:
-    removed = 0
-    model: type[Model] = rows.model
-    while True:
-        ids = list(rows.values_list("pk", flat=True)[:BATCH])
-        if not ids:
-            return removed
+    old = StoredEvent.objects.filter(which, stored_at__lt=now() - timedelta(days=days))
+    old = old.exclude(relayed_at=None).order_by("stored_at")
+    unneeded = now() - LEAST_MARKED
+    while found := list(old.values_list("pk", "event_id")[:BATCH]):
         with writing():
-            removed += model._default_manager.filter(pk__in=ids).delete()[0]
+            marks = HandledEvent.objects.filter(event_id__in=[event_id for _, event_id in found])
+            marks.filter(handled_at__lt=unneeded).delete()
+            StoredEvent.objects.filter(pk__in=[pk for pk, _ in found]).delete()
+
+
+def _remove(rows: QuerySet[Any]) -> None:
+    model: type[Model] = rows.model
+    while ids := list(rows.values_list("pk", flat=True)[:BATCH]):
+        with writing():
+            model._default_manager.filter(pk__in=ids).delete()

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from events.conf import bus_settings
 from events.envelope import domain_of, stream_name
 from events.errors import ConfigurationError, UnknownType
 
@@ -56,7 +57,8 @@ class EventType:
     entity_field: str
     aliases: tuple[str, ...]
     example: Mapping[str, Any]
-    retention_days: int
+    retention_days: int | None
+    """How long its events stay in the store; 0 for ever, None as long as the settings say."""
     since: str
     payload: type[Payload]
 
@@ -69,6 +71,12 @@ class EventType:
     def stream(self) -> str:
         """``astra.trading.tradeexecuted.v1``."""
         return stream_name(self.name, self.version)
+
+    @property
+    def kept_days(self) -> int:
+        """How long its events stay in the store, in days; 0 for ever."""
+        own = self.retention_days
+        return bus_settings().retention_days if own is None else own
 
     @property
     def entity_label(self) -> str:
@@ -164,13 +172,14 @@ def event_type(
     example: Mapping[str, Any],
     version: int = 1,
     aliases: Sequence[str] = (),
-    retention_days: int = 30,
+    retention_days: int | None = None,
     since: str = "0.1",
 ) -> Callable[[type[P]], type[P]]:
     """Register the payload model it decorates as an event type.
 
     `entity` is the payload field that becomes the entity id; the model's docstring is the
-    description; `example` must validate. Raises ConfigurationError at import otherwise.
+    description; `example` must validate; `retention_days` keeps its events for longer or shorter
+    than others, 0 for ever. Raises ConfigurationError at import otherwise.
     """
 
     def register(model: type[P]) -> type[P]:

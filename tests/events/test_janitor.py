@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,9 +20,12 @@ from events.janitor import (
     trim_streams,
 )
 from events.models import ConsumerGroup, DeadLetter, HandledEvent, StoredEvent
+from events.registry import registry
 from events.transport.base import RELEASED, ServerInfo
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
+
+KeptFor = Callable[[int | None], None]
 
 TRADE = "Trading.TradeExecuted"
 STREAM = "astra.trading.tradeexecuted.v1"
@@ -57,6 +61,17 @@ def letter(**changes: Any) -> int:
         "last_failed_at": days_ago(1_000),
     }
     return DeadLetter.objects.create(**{**facts, **changes}).pk
+
+
+@pytest.fixture
+def kept_for(monkeypatch: pytest.MonkeyPatch) -> KeptFor:
+    """Let trades have a retention of their own."""
+
+    def keep(days: int | None) -> None:
+        entry = replace(registry.resolve(TRADE), retention_days=days)
+        monkeypatch.setitem(registry._types, (entry.name, entry.version), entry)
+
+    return keep
 
 
 @pytest.fixture
@@ -110,6 +125,55 @@ def test_a_shorter_retention_removes_more(one_old_event: StoredEvent, settings: 
     remove_old_rows()
 
     assert (StoredEvent.objects.count(), HandledEvent.objects.count()) == (0, 1)
+
+
+def handled(event: StoredEvent, age_days: float) -> None:
+    group, _ = ConsumerGroup.objects.get_or_create(name="testers")
+    HandledEvent.objects.create(
+        group=group,
+        event_id=event.event_id,
+        handled_at=days_ago(age_days),
+        duration_us=1,
+        attempts=1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("own_days", "kept"), [(None, False), (30, False), (32, True), (0, True), (1, False)]
+)
+def test_a_type_may_be_kept_for_longer_or_shorter(
+    one_old_event: StoredEvent, kept_for: KeptFor, own_days: int | None, kept: bool
+) -> None:
+    kept_for(own_days)
+    handled(one_old_event, 31)
+
+    remove_old_rows()
+
+    left = (StoredEvent.objects.count(), HandledEvent.objects.count())
+    assert left == ((1, 1) if kept else (0, 0))
+
+
+def test_other_types_go_by_the_settings(one_old_event: StoredEvent, kept_for: KeptFor) -> None:
+    kept_for(0)
+    StoredEvent.objects.update(event_type="Nobody.KnowsThis")
+
+    remove_old_rows()
+
+    assert not StoredEvent.objects.exists()
+
+
+def test_a_mark_outlives_a_retention_shorter_than_the_bus_may_deliver(
+    one_old_event: StoredEvent, settings: Settings
+) -> None:
+    settings.ASTRA = {**settings.ASTRA, "retention_days": 1}
+    StoredEvent.objects.update(stored_at=days_ago(1.5))
+    handled(one_old_event, 1.5)
+    marks(1, age_days=1.5)
+    marks(1, age_days=2.5)
+
+    remove_old_rows()
+
+    assert (StoredEvent.objects.count(), HandledEvent.objects.count()) == (0, 2)
 
 
 @pytest.mark.parametrize("state", ["new", "investigating", "replaying", "discarded"])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,9 @@ PUBLISH_BATCH = 100
 DIRECT_BATCH = 500
 LONG = 2_000_000
 """Entries of the long stream."""
+
+TIMES = 5
+"""How often the same is measured where the sides cannot take turns."""
 
 
 @dataclass
@@ -260,9 +264,14 @@ def _waiting(name: str) -> int:
 
 
 def _publish_and_consume(events: int) -> tuple[float, float]:
+    """Both rates, each the median of TIMES: the two lengths cannot take turns."""
     payloads = Floor().payloads(events)
-    published = _rate(events, lambda: _publish_direct(payloads))
-    return published, _handled("bench_noop", events)
+    published: list[float] = []
+    consumed: list[float] = []
+    for _ in range(TIMES):
+        published.append(_rate(events, lambda: _publish_direct(payloads)))
+        consumed.append(_handled("bench_noop", events))
+    return median(published), median(consumed)
 
 
 def _resident_mb() -> float:

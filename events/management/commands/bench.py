@@ -26,7 +26,7 @@ USUAL: Mapping[str, tuple[int, int]] = {
     "publish": (10_000, 3),
     "direct": (20_000, 5),
     "two": (50_000, 1),
-    "consume": (50_000, 5),
+    "consume": (100_000, 5),
     "effects": (10_000, 3),
     "singles": (4_000, 3),
     "chain": (500, 2),
