@@ -88,7 +88,7 @@ def _parsed(line: str) -> dict[str, Any]:
     if len(line) > MAX_EVENT_BYTES:
         raise _bad(f"has {len(line):,} characters, at most {MAX_EVENT_BYTES:,} are read")
     try:
-        raw = json.loads(line, parse_constant=_no_constant)
+        raw = json.loads(line, parse_constant=_no_constant, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise _bad(f"is not JSON: {reason}") from error
@@ -99,6 +99,16 @@ def _parsed(line: str) -> dict[str, Any]:
 
 def _bad(reason: str) -> InvalidEvent:
     return InvalidEvent("event", (Problem("line", reason),))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; JSON leaves open which of two values counts, so neither does."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key[:100]!r} stands in one object twice")
+        found[key] = value
+    return found
 
 
 def _no_constant(name: str) -> float:

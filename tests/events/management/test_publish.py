@@ -117,6 +117,10 @@ def test_an_id_twice_in_one_file_is_published_once(publish: Publish) -> None:
         (line(event_type="Trading.TradeExecutd"), "line 2: event_type: 'Trading.TradeExecutd' is"),
         (line(event_id="no-uuid"), "line 2: event_id: "),
         (line(surprise=1), "line 2: surprise: "),
+        (
+            line().replace('"symbol"', '"value": "1.00", "symbol"'),
+            "line 2: line: is not JSON: 'value' stands in one object twice",
+        ),
         (line().replace('"1500.00"', "NaN"), "line 2: line: is not JSON: NaN is not a JSON number"),
         (line().replace('"1500.00"', "-Infinity"), "is not JSON: -Infinity is not a JSON number"),
         (line().replace('"1500.00"', "1e999"), "line 2: data.value: "),
@@ -135,7 +139,14 @@ def test_an_id_twice_in_one_file_is_published_once(publish: Publish) -> None:
     ],
     ids=[
         *("no JSON", "a list", "a text", "a field is missing", "unknown type", "no uuid"),
-        *("unknown field", "NaN", "infinity", "too large a float", "too many digits"),
+        *(
+            "unknown field",
+            "a key twice",
+            "NaN",
+            "infinity",
+            "too large a float",
+            "too many digits",
+        ),
         *("nested lists", "nested objects", "nested metadata", "too long", "too many bytes"),
         *("not UTF-8", "a value not UTF-8", "a key not UTF-8"),
     ],
