@@ -15,8 +15,8 @@ from tests.integration.deployment import ROOT
 
 MEASURES = {
     "direct": {"ours", "ours / validate and append", "append ready-made bytes"},
-    "consume": {"ours", "ours / count 1000, validate, one XACK"},
-    "publish": {"ours", "p50 of a call", "p99 of a call"},
+    "consume": {"ours", "handled again", "ours / count 1000, validate, one XACK"},
+    "publish": {"ours", "p50 of one event", "p99 of one event"},
     "effects": {"ours"},
     "singles": {"ours"},
     "chain": {"complete", "p50", "p95", "p99"},
@@ -54,7 +54,8 @@ def test_a_measure_gives_its_figures_and_leaves_nothing_behind(name: str) -> Non
     assert [one["sql"] for one in measured] == expected
     for one in measured:
         assert MEASURES[name] <= set(one["figures"])
-        assert all(figure["median"] > 0 for figure in one["figures"].values() if figure["aim"])
+        figures = {k: v for k, v in one["figures"].items() if v["aim"] and k != "handled again"}
+        assert all(figure["median"] > 0 for figure in figures.values())
 
 
 def test_a_table_is_for_people() -> None:
