@@ -46,6 +46,21 @@ def _complaints(rig: Rig) -> int:
     return sum(log.count("waits: ") + log.count("set up again") for log in logs)
 
 
+def _burst(rig: Rig) -> None:
+    rig.publish(3_000, 3_000)
+
+
+def _felt(rig: Rig) -> int:
+    """Events of bursts that were waiting at once."""
+    return len(rig.clients) - 1
+
+
+def _no_memory(rig: Rig) -> None:
+    rig.short_of_memory(0)
+    time.sleep(2 * LEASE_S)  # the fault is its length
+    rig.short_of_memory(None)
+
+
 def _lock_sql(rig: Rig) -> None:
     with rig.locked_sql():
         time.sleep(2 * LEASE_S)  # the fault is its length
@@ -57,6 +72,8 @@ CELLS: Mapping[str, Cell] = {
     "killed-bus": Cell(_kill_bus, 15, bites=_complaints),
     "paused-bus": Cell(_pause_bus, 10, bites=_complaints),
     "flushed-bus": Cell(_flush_bus, 30, bites=_complaints),
+    "bus-without-memory": Cell(_no_memory, 10, "raise:0.05", bites=_complaints),
+    "bursts": Cell(_burst, 15, bites=_felt),
     "locked-sql": Cell(_lock_sql, 10, bites=_complaints),
 }
 

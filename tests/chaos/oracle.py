@@ -31,6 +31,8 @@ class Evidence:
     """Bodies of dead letters."""
     poison: Mapping[Pair, bytes] = field(default_factory=dict)
     """What must have become a dead letter, with its bytes."""
+    appended: Counter[str] = field(default_factory=Counter)
+    """Entries of each event on its own stream, as far back as that reaches."""
     unattempted_by_design: frozenset[Pair] = frozenset()
     """Pairs that cannot reach a handler: malformed bytes."""
     audit_broken: int | None = None
@@ -67,6 +69,7 @@ def findings(evidence: Evidence) -> list[str]:
         "a dead letter whose bytes differ": {
             pair for pair in set(e.poison) & set(e.dead) if e.poison[pair] != e.dead[pair]
         },
+        "appended more than once": {i for i, count in e.appended.items() if count > 1},
         "handled and a dead letter too": set(e.handled) & set(e.dead),
     }
     found = [

@@ -18,9 +18,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+import redis
 
 from events.transport.base import Append
 from tests.chaos.oracle import Evidence, Pair, findings
+from tests.chaos.proxy import LossyProxy
 from tests.integration.deployment import ROOT, Deployment, deployed
 from tests.servers import BusServer, tethered
 from tests.waiting import eventually
@@ -66,6 +68,28 @@ class Rig:
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < count:
             self.workers.append(self._start())
+
+    def destroy_group(self, group: str) -> None:
+        """Remove a group from its streams, as a careless operator does it."""
+        with redis.Redis.from_url(self.server.url) as client:
+            for stream in (ASKED, DONE):
+                client.xgroup_destroy(stream, group)
+
+    def replay(self) -> int:
+        """Replay every dead letter, as an operator does it on the command line; its exit status."""
+        letters = [str(pk) for (pk,) in self.rows("SELECT id FROM events_deadletter")]
+        words = ("deadletters", "replay", *letters, "--reason", "mended")
+        return self.deployment.manage(*words).returncode
+
+    def lose_replies(self, proxy: LossyProxy) -> None:
+        """Let every process started from now on speak to the bus by way of this proxy."""
+        self.deployment.variables["REDIS_URL"] = proxy.url
+
+    def short_of_memory(self, spare_bytes: int | None) -> None:
+        """Leave the bus server so much memory beyond what it uses; None leaves it what it wants."""
+        with redis.Redis.from_url(self.server.url) as client:
+            used = int(client.info("memory")["used_memory"])
+            client.config_set("maxmemory", 0 if spare_bytes is None else used + spare_bytes)
 
     def _start(self) -> subprocess.Popen[bytes]:
         """A worker that is hurt itself, not the supervisor above it."""
@@ -192,10 +216,16 @@ class Rig:
             attempts=Counter((i, group) for i, group, _ in self.attempts()),
             dead=self._dead(),
             poison={**{(i, POISONED): bodies[i] for i in ill}, **malformed},
+            appended=self._appended(),
             unattempted_by_design=frozenset(malformed),
             audit_broken=self._audit_broken(),
             drained=drained,
         )
+
+    def _appended(self) -> Counter[str]:
+        with redis.Redis.from_url(self.server.url) as client:
+            entries = [fields for name in (ASKED, DONE) for _, fields in client.xrange(name)]
+        return Counter(fields[b"id"].decode() for fields in entries)
 
     def _stored(self) -> dict[str, str]:
         query = "SELECT event_id, event_type FROM events_storedevent"

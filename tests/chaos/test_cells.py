@@ -8,8 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.chaos.conftest import SEED
+from tests.chaos.proxy import lossy
 from tests.chaos.rig import LEASE_S, Result, Rig, judged
 from tests.waiting import eventually
+
+ENOUGH_LOST = 10
+"""Replies dropped until a run says something."""
 
 
 def under_way(rig: Rig, count: int) -> None:
@@ -83,30 +88,6 @@ def test_a_zombie_does_nothing_twice(rig_of: Callable[..., Rig]) -> None:
     result = judged(rig)
 
     check(result, bit=result.redeliveries)
-
-
-@pytest.mark.parametrize(
-    "crash",
-    [
-        "after-append-before-mark:kill:3",
-        "inside-handler:kill:150",
-        "after-commit-before-settle:kill:10",
-        "after-dead-letter-before-acknowledge:kill:2",
-    ],
-)
-def test_a_worker_killed_between_two_steps_leaves_no_trace(
-    rig_of: Callable[..., Rig], crash: str
-) -> None:
-    rig = rig_of()
-    rig.publish(300, 300, "raise:0.05").wait(60)
-    rig.deployment.variables["ASTRA_CRASH"] = crash
-    rig.work()
-    victims = list(rig.workers)
-
-    eventually(lambda: any(v.poll() for v in victims), 60, "a worker came to its crash point")
-    result = judged(rig)
-
-    check(result, bit=sum(v.returncode == -9 for v in victims))
 
 
 def test_poison_becomes_dead_letters_and_nothing_else_does(rig_of: Callable[..., Rig]) -> None:
@@ -201,6 +182,37 @@ def test_a_locked_database_only_costs_time(rig_of: Callable[..., Rig]) -> None:
         before = len(rig.told())
         time.sleep(3 * LEASE_S)  # the fault is its length
         bit = len(rig.told()) - before <= 1
+    result = judged(rig)
+
+    check(result, bit=bit)
+
+
+def test_replies_that_never_come_change_nothing(rig_of: Callable[..., Rig]) -> None:
+    rig = rig_of()
+    with lossy(rig.server.folder, rig.server.socket, SEED) as proxy:
+        rig.lose_replies(proxy)
+        rig.work()
+        rig.publish(600, 150)
+        under_way(rig, 100)
+        proxy.losing = True
+        eventually(lambda: proxy.dropped >= ENOUGH_LOST, 60, "replies are dropped")
+        rig.clients[0].wait(60)
+        proxy.losing = False
+        result = judged(rig)
+
+    check(result, bit=proxy.dropped)
+
+
+def test_a_bus_without_memory_only_costs_time(rig_of: Callable[..., Rig]) -> None:
+    rig = rig_of()
+    rig.work()
+    rig.publish(1_000, 200, "raise:0.05")
+
+    under_way(rig, 300)
+    rig.short_of_memory(0)
+    eventually(lambda: waiting(rig) > 50, 60, "events wait in SQL")
+    bit = waiting(rig)
+    rig.short_of_memory(None)
     result = judged(rig)
 
     check(result, bit=bit)

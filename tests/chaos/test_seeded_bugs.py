@@ -12,6 +12,9 @@ import pytest
 from tests.chaos.rig import Result, Rig, judged
 from tests.waiting import eventually
 
+FAILED_AGAIN = 3
+"""Exit status of a replay that ended in new failures: poison stays poison."""
+
 
 def told(result: Result, sentence: str) -> bool:
     return any(sentence in finding for finding in result.wrong)
@@ -49,6 +52,33 @@ def test_a_missing_inbox_is_seen(rig_of: Callable[..., Rig]) -> None:
     eventually(lambda: victim.poll() is not None, 60, "the worker was killed")
 
     assert told(judged(rig, only_idle=True), "done more than once")
+
+
+@pytest.mark.parametrize("bug", ["no_reconciler", "begin_at_the_end,no_reconciler"])
+def test_a_group_made_again_at_the_end_is_seen(rig_of: Callable[..., Rig], bug: str) -> None:
+    rig = rig_of()
+    rig.deployment.variables["CHAOS_BUG"] = bug
+    rig.publish(300, 300).wait(60)
+    rig.work()
+    eventually(lambda: len(rig.attempts()) > 50, 60, "the workers are at work")
+    rig.destroy_group("chaos_batch")
+    rig.publish(300, 300).wait(60)
+
+    result = judged(rig, only_idle=True)
+
+    # Made again at the beginning it loses nothing, with nobody to mend it.
+    assert told(result, "neither handled nor a dead letter") is ("begin_at_the_end" in bug)
+
+
+@pytest.mark.parametrize("bug", ["no_reconciler", "replay_to_all,no_reconciler"])
+def test_a_replay_to_every_group_is_seen(rig_of: Callable[..., Rig], bug: str) -> None:
+    rig = rig_of(bug=bug)
+    rig.publish(100, 300, "raise:0.1").wait(60)
+    rig.work()
+    judged(rig)
+    assert rig.replay() in (0, FAILED_AGAIN)
+
+    assert told(judged(rig), "appended more than once") is ("replay_to_all" in bug)
 
 
 def test_removing_a_consumer_with_what_it_holds_is_seen(rig_of: Callable[..., Rig]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from events import execution, groups, reconciler, rows, transport
 from events.models import HandledEvent
 from events.runner import GroupRunner
-from events.transport.base import Delivery, Handled
+from events.transport.base import Delivery, Handled, Redelivery
 from events.transport.redis.streams import RedisStreams
 
 
@@ -62,6 +62,26 @@ def short_streams() -> None:
     _put(RedisStreams, "append", trimming)
 
 
+def begin_at_the_end() -> None:
+    """A group found gone is made again at ``$``: what waited for it never comes."""
+    create = RedisStreams._create
+
+    def at_the_end(self: RedisStreams, stream: str, group: str, position: str) -> bool:
+        return create(self, stream, group, "$")
+
+    _put(RedisStreams, "_create", at_the_end)
+
+
+def replay_to_all() -> None:
+    """What one group failed to do is appended to the stream, for every group that reads it."""
+
+    def append(self: RedisStreams, group: str, batch: Sequence[Redelivery]) -> None:
+        for item in batch:
+            self._commands.xadd(item.stream, {"id": item.event_id, "e": item.body})
+
+    _put(RedisStreams, "redeliver", append)
+
+
 def _put(owner: Any, name: str, value: Any) -> None:
     setattr(owner, name, value)
 
@@ -74,5 +94,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
         no_reconciler,
         discard_at_shutdown,
         short_streams,
+        begin_at_the_end,
+        replay_to_all,
     )
 }
