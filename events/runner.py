@@ -20,6 +20,7 @@ from events.errors import BusUnavailable
 from events.execution import Execution
 from events.groups import Group
 from events.limits import TimeLimit
+from events.quarantine import Quarantine
 from events.retries import Retries
 from events.tasks import Task
 from events.transport.base import (
@@ -57,35 +58,6 @@ class Counters:
 
     handled: int = 0
     retried: int = 0
-
-
-class Quarantine:
-    """Lets one entry at a time run of those that were taken over from other workers.
-
-    One of them may be what killed its worker: whatever was begun beside it in this process would be
-    counted as guilty too. Shared by all runners of a process.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._holder: GroupRunner | None = None
-
-    def enter(self, runner: GroupRunner) -> bool:
-        """Take the turn; False while another has it."""
-        with self._lock:
-            if self._holder is None:
-                self._holder = runner
-            return self._holder is runner
-
-    def leave(self, runner: GroupRunner) -> None:
-        """Give the turn back, if it is this runner's."""
-        with self._lock:
-            if self._holder is runner:
-                self._holder = None
-
-    def is_open(self, runner: GroupRunner) -> bool:
-        """Whether the runner could enter now."""
-        return self._holder is None or self._holder is runner
 
 
 class GroupRunner:

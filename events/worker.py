@@ -17,8 +17,9 @@ from events.execution import Contention
 from events.groups import Group
 from events.lane import Lane
 from events.presence import Heartbeat
+from events.quarantine import Quarantine
 from events.retries import Retries
-from events.runner import GroupRunner, Quarantine
+from events.runner import GroupRunner
 from events.transport.base import GroupMissing
 
 logger = logging.getLogger(__name__)
