@@ -17,8 +17,8 @@ PARTS = ("tests/events", "tests/monitoring")
 
 def main(arguments: list[str]) -> int:
     argv = [sys.executable, "-m", "pytest", "--ds=tests.settings_postgresql", *PARTS, *arguments]
-    with postgres_server() as url:
-        environment = {**os.environ, "TEST_POSTGRESQL": f"{url}postgres"}
+    with postgres_server() as server:
+        environment = {**os.environ, "TEST_POSTGRESQL": f"{server.url}postgres"}
         code = subprocess.run(argv, env=environment, check=False).returncode
     return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else code
 

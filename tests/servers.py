@@ -4,6 +4,7 @@ Every server runs in a throw-away folder, listens on a Unix socket there, and is
 
     valkey_server, redis_server   one per test run; flushed before every test that uses it
     own_valkey                    one for this test alone, which may kill, pause or restart it
+    own_postgres                  the same for PostgreSQL
     postgres_url                  an empty database of its own for this test
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -152,30 +154,76 @@ def postgres_program(name: str) -> str:
     return found
 
 
+@dataclass
+class SqlServer:
+    """A PostgreSQL of ours; its data survive `kill` and `start`."""
+
+    folder: Path
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    @property
+    def url(self) -> str:
+        """Its address up to the name of the database."""
+        return f"postgresql://astra@{quote(str(self.folder), safe='')}/"
+
+    def set_up(self) -> None:
+        """Make its data folder, which must be its own user's: it refuses to run as root."""
+        if self._who:
+            shutil.chown(self.folder, self._who["user"])
+        argv = [postgres_program("initdb"), "-D", self._data, "-U", "astra", "-A", "trust"]
+        argv += ["-E", "UTF8", "--no-sync"]
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **self._who)
+
+    def start(self) -> None:
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.folder),
+            "fsync": "off",
+        }
+        argv = [postgres_program("postgres"), "-D", self._data]
+        argv += [f"--{name}={value}" for name, value in options.items()]
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                argv, stdout=log, stderr=log, cwd=self.folder, **self._who
+            )
+        eventually(lambda: can_connect(f"{self.url}postgres"), 30, what="PostgreSQL answers")
+
+    def kill(self) -> None:
+        """Its sessions end with it."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """A fast shutdown: sessions are ended, nothing is lost."""
+        self._end(signal.SIGINT)
+
+    @property
+    def _data(self) -> str:
+        return str(self.folder / "data")
+
+    @property
+    def _who(self) -> dict[str, Any]:
+        """Debian's package makes a user for it."""
+        user = "postgres" if os.getuid() == 0 else None
+        return {"user": user, "group": user, "extra_groups": []} if user else {}
+
+    def _end(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(STOPS_WITHIN_S)
+            self.process = None
+
+
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """A started PostgreSQL; gives its address up to the name of the database."""
-    initdb, postgres = postgres_program("initdb"), postgres_program("postgres")
-    # PostgreSQL refuses to run as root; Debian's package makes a user for it.
-    user = "postgres" if os.getuid() == 0 else None
+def postgres_server() -> Iterator[SqlServer]:
+    """A started PostgreSQL in a throw-away folder."""
     folder = Path(tempfile.mkdtemp(prefix="astra-sql-"))
-    if user:
-        shutil.chown(folder, user)
-    who = {"user": user, "group": user, "extra_groups": []} if user else {}
-    data = str(folder / "data")
-    setup = [initdb, "-D", data, "-U", "astra", "-A", "trust", "-E", "UTF8", "--no-sync"]
-    subprocess.run(setup, check=True, stdout=subprocess.DEVNULL, cwd=folder, **who)
-    options = {"listen_addresses": "", "unix_socket_directories": str(folder), "fsync": "off"}
-    argv = [postgres, "-D", data, *(f"--{name}={value}" for name, value in options.items())]
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder, **who)
-    url = f"postgresql://astra@{quote(str(folder), safe='')}/"
+    server = SqlServer(folder)
     try:
-        eventually(lambda: can_connect(f"{url}postgres"), 30, what="PostgreSQL answers")
-        yield url
+        server.set_up()
+        server.start()
+        yield server
     finally:
-        server.send_signal(signal.SIGINT)  # a fast shutdown: sessions are ended, nothing is lost
-        server.wait(STOPS_WITHIN_S)
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -189,8 +237,15 @@ def can_connect(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def postgres_for_all() -> Iterator[str]:
-    with postgres_server() as url:
-        yield url
+    with postgres_server() as server:
+        yield server.url
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[SqlServer]:
+    """A PostgreSQL that this test may kill."""
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture

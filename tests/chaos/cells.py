@@ -40,7 +40,7 @@ def _flush_bus(rig: Rig) -> None:
     rig.server.flush()
 
 
-def _complaints(rig: Rig) -> int:
+def complaints(rig: Rig) -> int:
     """Lines in which workers say that the bus or SQL was not there for them."""
     logs = (path.read_text() for path in rig.folder.glob("runworkers-*.log"))
     return sum(log.count("waits: ") + log.count("set up again") for log in logs)
@@ -69,12 +69,12 @@ def _lock_sql(rig: Rig) -> None:
 CELLS: Mapping[str, Cell] = {
     "killed-workers": Cell(Rig.kill_worker, 3, "raise:0.05"),
     "zombies": Cell(_freeze, 2),
-    "killed-bus": Cell(_kill_bus, 15, bites=_complaints),
-    "paused-bus": Cell(_pause_bus, 10, bites=_complaints),
-    "flushed-bus": Cell(_flush_bus, 30, bites=_complaints),
-    "bus-without-memory": Cell(_no_memory, 10, "raise:0.05", bites=_complaints),
+    "killed-bus": Cell(_kill_bus, 15, bites=complaints),
+    "paused-bus": Cell(_pause_bus, 10, bites=complaints),
+    "flushed-bus": Cell(_flush_bus, 30, bites=complaints),
+    "bus-without-memory": Cell(_no_memory, 10, "raise:0.05", bites=complaints),
     "bursts": Cell(_burst, 15, bites=_felt),
-    "locked-sql": Cell(_lock_sql, 10, bites=_complaints),
+    "locked-sql": Cell(_lock_sql, 10, bites=complaints),
 }
 
 

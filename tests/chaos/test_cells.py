@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.chaos.cells import complaints
 from tests.chaos.conftest import SEED
 from tests.chaos.proxy import lossy
 from tests.chaos.rig import LEASE_S, Result, Rig, judged
+from tests.servers import SqlServer
 from tests.waiting import eventually
 
 ENOUGH_LOST = 10
@@ -76,6 +78,24 @@ def test_sessions_that_postgresql_ends_only_cost_time(
 
     check(result, bit=bit)
     assert rig.workers == workers
+
+
+@pytest.mark.long
+def test_a_postgresql_that_is_killed_only_costs_time(
+    rig_of: Callable[..., Rig], own_postgres: SqlServer
+) -> None:
+    rig = rig_of(sql=f"{own_postgres.url}postgres")
+    rig.publish(1_000, 1_000, "raise:0.05").wait(60)
+    rig.work()
+
+    under_way(rig, 300)
+    own_postgres.kill()
+    eventually(lambda: complaints(rig), 60, "the workers miss it")
+    bit = complaints(rig)
+    own_postgres.start()
+    result = judged(rig)
+
+    check(result, bit=bit)
 
 
 def test_a_zombie_does_nothing_twice(rig_of: Callable[..., Rig]) -> None:
