@@ -196,6 +196,13 @@ class Streams(Protocol):
     def remove_consumer(self, stream: str, group: str, consumer: str) -> bool:
         """Remove a consumer that holds nothing; False when it still holds entries."""
 
+    def move(self, stream: str, group: str, position: str) -> None:
+        """Let a group go on reading after this entry: ``"beginning"``, ``"end"`` or an entry's id.
+
+        What its consumers hold stays theirs. The server can no longer count how far it is behind.
+        Raises GroupMissing.
+        """
+
     def trim(self, stream: str, before_ms: int, *, exact: bool = False) -> int:
         """Drop entries older than `before_ms` that every group has finished; returns how many.
 
@@ -384,6 +391,8 @@ class Transport:
     presence: Presence
     inspector: Inspector
     name: str = field(default="")
+    shared: bool = field(default=True)
+    """Other processes are on the same bus."""
 
 
 class GroupMissing(Exception):

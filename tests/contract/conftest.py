@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,14 +15,29 @@ from events.transport.base import Transport
 SERVERS = {"valkey": "valkey_server", "redis": "redis_server"}
 
 
+OpenedWith = Callable[..., Transport]
+
+
 @pytest.fixture(params=["memory", "valkey", "redis"])
-def opened(request: pytest.FixtureRequest) -> Iterator[Transport]:
+def opened_with(request: pytest.FixtureRequest) -> Iterator[OpenedWith]:
+    """Open an empty bus of each kind, with these settings."""
+    opened: list[Transport] = []
+
+    def open_it(**settings: Any) -> Transport:
+        chosen = replace(bus_settings(), **settings)
+        if request.param == "memory":
+            return memory.open_transport(chosen)
+        server = request.getfixturevalue(SERVERS[request.param])
+        transport = redis.open_transport(replace(chosen, redis_url=server.url))
+        opened.append(transport)
+        return transport
+
+    yield open_it
+    for transport in opened:
+        redis.close_transport(transport)
+
+
+@pytest.fixture
+def opened(opened_with: OpenedWith) -> Transport:
     """An empty bus of each kind, with a window of 5 ids so that its bound can be seen."""
-    settings = replace(bus_settings(), seen_limit=5)
-    if request.param == "memory":
-        yield memory.open_transport(settings)
-        return
-    server = request.getfixturevalue(SERVERS[request.param])
-    transport = redis.open_transport(replace(settings, redis_url=server.url))
-    yield transport
-    redis.close_transport(transport)
+    return opened_with(seen_limit=5)

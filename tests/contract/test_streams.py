@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -19,6 +20,9 @@ from events.transport.base import (
     RetryLater,
     Transport,
 )
+from tests.waiting import eventually
+
+OpenedWith = Callable[..., Transport]
 
 STREAM = "astra.trading.tradeexecuted.v1"
 OTHER = "astra.trading.orderplaced.v1"
@@ -90,7 +94,29 @@ def test_the_window_of_seen_ids_is_bounded(bus: Transport) -> None:
 
     (again,) = bus.streams.append([item])
 
-    assert again.entry_id is not None
+    assert not again.duplicate
+
+
+def test_an_id_is_remembered_for_as_long_as_the_settings_say(opened_with: OpenedWith) -> None:
+    bus = opened_with(seen_window_s=1)
+    item = Append(STREAM, new_event_id(), b"first")
+    bus.streams.append([item])
+
+    eventually(lambda: not bus.streams.append([item])[0].duplicate, what="the id is forgotten")
+
+
+def test_more_than_one_call_carries_stands_there_once_and_in_order(
+    opened_with: OpenedWith,
+) -> None:
+    bus = opened_with(append_batch=200, seen_limit=100_000)
+    bus.streams.ensure_group(STREAM, "a")
+    batch = [Append(STREAM, new_event_id(), b"%d" % number) for number in range(450)]
+
+    appended = bus.streams.append([*batch, batch[0]])
+
+    assert [item.event_id for item in appended] == [item.event_id for item in [*batch, batch[0]]]
+    assert [item.duplicate for item in appended] == [False] * 450 + [True]
+    assert [d.body for d in take(bus, count=1_000)] == [item.body for item in batch]
 
 
 def test_a_batch_over_several_streams_keeps_the_order_of_each(bus: Transport) -> None:
@@ -152,6 +178,17 @@ def test_a_retry_waits_until_it_is_due_and_comes_to_its_group_alone(bus: Transpo
     assert (again.body, again.event_id, again.attempt) == (b"1", str(event_id), 2)
     assert (again.stream, again.retry, again.failures) == (STREAM, True, (FAILURE,))
     assert take(bus, "b") == []
+
+
+def test_a_retry_that_was_woken_leaves_nothing_behind(bus: Transport) -> None:
+    (event_id,) = put(bus, b"1")
+    (delivery,) = take(bus)
+    bus.streams.settle("a", [RetryLater(delivery, time.time(), (FAILURE,))])
+    bus.streams.promote(STREAM, "a", time.time() + 1)
+    bus.streams.settle("a", [Handled(one) for one in take(bus)])
+
+    assert bus.streams.promote(STREAM, "a", time.time() + 1) == 0
+    assert bus.inspector.retry_states(STREAM, event_id, ["a"]) == {}
 
 
 def test_settling_late_schedules_no_second_retry(bus: Transport) -> None:
@@ -252,6 +289,29 @@ def test_renewing_keeps_an_entry_young_for_its_owner_only(bus: Transport) -> Non
     assert bus.streams.begin("a", "two", delivery) is None
 
 
+@pytest.mark.parametrize(("renewed_by", "taken"), [("one", 0), ("two", 1), (None, 1)])
+def test_a_lease_is_renewed_by_its_owner(
+    bus: Transport, renewed_by: str | None, taken: int
+) -> None:
+    put(bus, b"1")
+    (delivery,) = take(bus, consumer="one")
+    lease_ends = time.monotonic() + 0.3
+    eventually(lambda: time.monotonic() > lease_ends, what="the lease is over")
+    if renewed_by:
+        bus.streams.renew("a", renewed_by, [delivery])
+
+    assert len(bus.streams.reclaim(STREAM, "a", "two", 0.3)) == taken
+
+
+def test_nobody_hands_back_what_another_holds(bus: Transport) -> None:
+    put(bus, b"1")
+    (delivery,) = take(bus, consumer="one")
+
+    bus.streams.release("a", "two", [delivery])
+
+    assert bus.streams.reclaim(STREAM, "a", "two", 60.0) == []
+
+
 def test_what_is_handed_back_is_taken_at_once_and_counts_no_start(bus: Transport) -> None:
     put(bus, b"1")
     (delivery,) = take(bus, consumer="leaving")
@@ -279,6 +339,40 @@ def test_a_consumer_that_holds_entries_is_not_removed(bus: Transport) -> None:
     assert bus.streams.remove_consumer(STREAM, "a", "one") is False
     bus.streams.settle("a", [Handled(delivery)])
     assert bus.streams.remove_consumer(STREAM, "a", "one") is True
+
+
+@pytest.mark.parametrize("back_to", [0, 1, 2])
+def test_a_group_is_moved_and_the_others_are_not(bus: Transport, back_to: int) -> None:
+    put(bus, b"first", b"second", b"third")
+    delivered = take(bus)
+    bus.streams.settle("a", [Handled(one) for one in delivered[:2]])
+    take(bus, "b")
+    position = "beginning" if back_to == 0 else delivered[back_to - 1].entry_id
+
+    bus.streams.move(STREAM, "a", position)
+
+    assert [one.body for one in take(bus, consumer="two")] == [b"first", b"second", b"third"][
+        back_to:
+    ]
+    assert take(bus, "b") == []
+
+
+def test_a_group_moved_to_the_end_gets_only_what_comes_and_keeps_what_it_holds(
+    bus: Transport,
+) -> None:
+    put(bus, b"held", b"waiting")
+    (held,) = take(bus, count=1)
+
+    bus.streams.move(STREAM, "a", "end")
+    put(bus, b"new")
+
+    assert [one.body for one in take(bus)] == [b"new"]
+    assert bus.streams.settle("a", [Handled(held)]) == [True]
+
+
+def test_a_group_that_is_missing_is_not_moved(opened: Transport) -> None:
+    with pytest.raises(GroupMissing):
+        opened.streams.move(STREAM, "a", "beginning")
 
 
 def test_trimming_keeps_what_some_group_has_not_finished(bus: Transport) -> None:

@@ -85,6 +85,11 @@ class Command(BaseCommand):
         if alone and (reload or processes > 1):
             raise CommandError("--processes and --reload need the supervisor")
         _refuse_wrong_server()
+        if not (once or alone or transport.current().shared):
+            raise CommandError(
+                "ASTRA_TRANSPORT=memory is a bus within one process: its workers would hear nothing "
+                "of what others publish; name a server with REDIS_URL"
+            )
         if once:
             self._once(chosen)
         elif alone:

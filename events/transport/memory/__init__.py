@@ -22,4 +22,6 @@ class MemoryBus(MemoryStreams, MemoryPresence, MemoryInspector):
 def open_transport(settings: BusSettings) -> Transport:
     """A fresh bus, empty."""
     bus = MemoryBus(settings)
-    return Transport(streams=bus, leases=bus, presence=bus, inspector=bus, name="memory")
+    return Transport(
+        streams=bus, leases=bus, presence=bus, inspector=bus, name="memory", shared=False
+    )

@@ -228,6 +228,12 @@ class MemoryStreams(MemoryState):
         return True
 
     @locked
+    def move(self, stream: str, group: str, position: str) -> None:
+        found, member = self._member(stream, group, retry=False)
+        places = {"beginning": ZERO, "end": found.last}
+        member.last = places[position] if position in places else parsed(position)
+
+    @locked
     def trim(self, stream: str, before_ms: int, *, exact: bool = False) -> int:
         found = self._streams.get(stream)
         if found is None or not found.groups:

@@ -34,6 +34,9 @@ RAW_COMMANDS = (
 )
 """Commands whose replies we read as the server sends them."""
 
+MISSING = ("NOGROUP", "UNBLOCKED", "The XGROUP subcommand requires the key to exist")
+"""How replies begin that say that a group or its stream is not there."""
+
 REFUSALS = (
     redis.exceptions.ReadOnlyError,
     redis.exceptions.ClusterDownError,
@@ -81,7 +84,7 @@ def reaching() -> Iterator[None]:
 def translated(error: Exception) -> Exception:
     """An error reply of the server in our words."""
     text = str(error)
-    if text.startswith(("NOGROUP", "UNBLOCKED")):
+    if text.startswith(MISSING):
         return GroupMissing(text)
     if isinstance(error, redis.exceptions.OutOfMemoryError):
         return BusFull(f"the bus server refuses: {text}")

@@ -42,6 +42,8 @@ from events.transport.redis.entries import (
 )
 from events.transport.redis.reader import RedisReader, awaited
 
+PLACES = {"beginning": "0", "end": "$"}
+
 id_text = msgspec.json.Encoder().encode
 """An id's text in quotes, in a third of the time of `str`."""
 
@@ -229,6 +231,10 @@ class RedisStreams:
         sources = [stream, keys.retry_stream(stream, group)]
         calls: list[Call] = [("remove_consumer", [name], [group, consumer]) for name in sources]
         return all(self._scripts.call_all(calls))
+
+    def move(self, stream: str, group: str, position: str) -> None:
+        with reaching():
+            self._commands.xgroup_setid(stream, group, PLACES.get(position, position))
 
     def trim(self, stream: str, before_ms: int, *, exact: bool = False) -> int:
         return int(self._scripts.call("trim", [stream], [before_ms, "=" if exact else "~"]))

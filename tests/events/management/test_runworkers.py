@@ -61,6 +61,13 @@ def test_an_option_that_makes_no_sense_is_one_sentence(
     assert sentence in ran.out
 
 
+def test_a_bus_that_only_this_process_has_is_not_shared_out(bus: Bus) -> None:
+    ran = run("runworkers", "--processes", "2")
+
+    assert ran.status == 1
+    assert "ASTRA_TRANSPORT=memory is a bus within one process" in ran.out
+
+
 @pytest.mark.parametrize(
     ("chosen", "words"),
     [
