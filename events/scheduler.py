@@ -34,11 +34,15 @@ class Scheduler:
 
     def __init__(self, stop: threading.Event | None = None) -> None:
         self._stop = stop or threading.Event()
+        self._stopped = threading.Event()
         self._token = process_name()
         self._threads: list[threading.Thread] = []
+        self._running: dict[str, float] = {}
+        """Jobs at work in this process, and how long a lease of theirs lasts."""
 
     def start(self) -> None:
         """Begin, in daemon threads."""
+        threading.Thread(target=self._keep_leases, name="job leases", daemon=True).start()
         for job in jobs():
             thread = threading.Thread(
                 target=self._repeat, args=(job,), name=f"job {job.name}", daemon=True
@@ -51,6 +55,7 @@ class Scheduler:
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=10)
+        self._stopped.set()
 
     def _repeat(self, job: PeriodicJob) -> None:
         ill = False
@@ -75,10 +80,21 @@ class Scheduler:
         lease_s = max(3 * job.seconds, LEAST_LEASE_S)
         if transport.current().leases.acquire(f"job:{job.name}", self._token, lease_s):
             refresh_connections()
+            self._running[job.name] = lease_s
             try:
                 job.function()
             finally:
+                del self._running[job.name]
                 refresh_connections()
+
+    def _keep_leases(self) -> None:
+        """Renew the leases of what runs: a job that takes long must not run twice at once."""
+        while not self._stopped.wait(LEAST_LEASE_S / 5):
+            for name, lease_s in list(self._running.items()):
+                try:
+                    transport.current().leases.acquire(f"job:{name}", self._token, lease_s)
+                except BusUnavailable as error:
+                    logger.debug("job %s: its lease was not renewed: %s", name, error)
 
     def _give_back(self, job: PeriodicJob) -> None:
         try:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -206,3 +207,33 @@ def test_a_bus_or_database_that_is_away_is_waited_for_and_said_once(
     bus.memory.down = ""
     eventually(lambda: runs.total() > 2, what="it goes on")
     assert caplog.text.count("job count waits") == 1
+
+
+def test_a_job_that_takes_long_is_not_run_twice_at_once(
+    bus: Bus,
+    declare: Callable[..., None],
+    started: Callable[[], Scheduler],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scheduler, "LEAST_LEASE_S", 0.2)
+    begun, go_on, at_once = threading.Event(), threading.Event(), threading.Semaphore(1)
+    twice: list[str] = []
+
+    def takes_long() -> None:
+        if not at_once.acquire(blocking=False):
+            twice.append("at once")
+            return
+        begun.set()
+        go_on.wait(10)
+        at_once.release()
+
+    declare(takes_long, "long")
+    started()
+    started()
+    assert begun.wait(10)
+    over = time.monotonic() + 1.0  # five leases
+
+    eventually(lambda: time.monotonic() > over, what="its lease would be over")
+    go_on.set()
+
+    assert twice == []

@@ -87,8 +87,8 @@ class Command(BaseCommand):
         _refuse_wrong_server()
         if not (once or alone or transport.current().shared):
             raise CommandError(
-                "ASTRA_TRANSPORT=memory is a bus within one process: its workers would hear nothing "
-                "of what others publish; name a server with REDIS_URL"
+                "ASTRA_TRANSPORT=memory is a bus within one process: workers would hear nothing of "
+                "what others publish; name a server with REDIS_URL"
             )
         if once:
             self._once(chosen)
