@@ -71,7 +71,8 @@ def needs(
     found += [*_losses(snapshot), *_held_back(snapshot)]
     if snapshot.bus.reachable and _alive(snapshot):
         found += [need for group in snapshot.groups for need in _breakers(group)]
-        found += [need for group in snapshot.worst_first() for need in _behind(group, flow)]
+        late = [group for group in snapshot.worst_first() if not group.breakers]
+        found += [need for group in late for need in _behind(group, flow)]
     found += _dead_letters(snapshot)
     return tuple(sorted(found, key=lambda need: need.kind != "bad"))
 
@@ -185,8 +186,9 @@ def _breakers(group: GroupState) -> Iterator[Need]:
             " and then.",
             url=reverse("group", args=[group.name]),
             action="Open group",
-            detail=f"in {workers} of {counted(group.workers, 'worker')}; its events wait, none is"
-            " lost",
+            since=group.oldest_waiting_at,
+            detail=f"{number(group.lag)} waiting, none is lost · open in {workers} of"
+            f" {counted(group.workers, 'worker')}",
         )
 
 

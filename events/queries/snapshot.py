@@ -210,7 +210,7 @@ def losses_since(since: datetime) -> Losses | None:
         if action == PUT_BACK:
             put_back[target] += int(details.get("count", 0))
     everything = any(action == DATA_LOST for _, action, _, _ in found)
-    return Losses(found[-1][0], everything, put_back)
+    return Losses(found[-1][0], everything, dict(put_back))
 
 
 def dead_letters_by_group() -> dict[str, int]:
@@ -306,12 +306,16 @@ def _with_figures(state: GroupState, group: Group, reading: _Reading) -> GroupSt
         retries_waiting=sum(retry.waiting for retry in retries),
         next_retry_at=min((r.next_due_at for r in retries if r.next_due_at), default=None),
         workers=sum(group.name in worker.groups for worker in reading.workers),
-        breakers=Counter(
-            name for worker in reading.workers for name in worker.breakers.get(group.name, ())
-        ),
+        breakers=_left_alone(group.name, reading.workers),
         delivered=_finished(places),
         added=sum(stream.entries_added for stream in present),
     )
+
+
+def _left_alone(group: str, workers: Iterable[WorkerInfo]) -> dict[str, int]:
+    """What a group's handlers depend on and has failed, with how many workers say so."""
+    # No Counter: a template that asks it for its items is given the count of "items".
+    return dict(Counter(name for worker in workers for name in worker.breakers.get(group, ())))
 
 
 def _place(stream: StreamInfo, group: str) -> StreamGroup | None:

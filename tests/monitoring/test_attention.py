@@ -130,11 +130,15 @@ def test_a_stream_that_is_given_events_slowly_says_because_of_whom() -> None:
 
 
 def test_a_group_that_leaves_something_alone_says_what_and_that_nothing_is_lost() -> None:
-    need = only(snapshot(group("notification_senders", breakers={"mail": 1}, workers=2)))
+    late = replace(behind("notification_senders", 60, lag=5), breakers={"mail": 1}, workers=2)
+
+    need = only(snapshot(late))
 
     assert (need.kind, need.word) == ("warn", "breaker open")
     assert said(need).startswith("notification_senders waits for mail, which failed again and")
-    assert need.detail.replace("\u00a0", " ") == "in 1 of 2 workers; its events wait, none is lost"
+    assert need.detail.replace("\u00a0", " ") == (
+        "5 waiting, none is lost · open in 1 of 2 workers"
+    )
 
 
 @pytest.mark.parametrize(

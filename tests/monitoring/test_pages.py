@@ -54,6 +54,16 @@ def test_injected_faults_are_said_on_every_page(bus: Bus) -> None:
     assert "faults injected" in text(signed_in(name="bob"), "/live/")
 
 
+@pytest.mark.parametrize("address", ["/", "/groups/", "/groups/revenue_trackers/", "/workers/"])
+def test_what_a_group_leaves_alone_is_said(bus: Bus, address: str) -> None:
+    beat(bus, worker(groups=("revenue_trackers",), breakers={"revenue_trackers": ("mail",)}))
+
+    page = text(signed_in(), address)
+
+    assert ("breaker open" in page) is (address != "/workers/")
+    assert ("Left alone" in page) is (address == "/groups/revenue_trackers/")
+
+
 @pytest.mark.parametrize("address", ["/", "/?window=24h", "/?window=7d", "/live/"])
 def test_a_page_without_the_bus_still_comes_and_says_so(bus: Bus, address: str) -> None:
     bus.publish(trade())
