@@ -14,6 +14,7 @@
   const listeners = [];
   const held = new Map(); // id -> html that waits until nobody reads there
   let socket = null;
+  let open = false; // and everybody has been told so
   let state = "";
   let since = new Date();
   let shownAt = Date.now();
@@ -100,8 +101,10 @@
     show();
   };
 
+  const watches = () => !stopped && !hidden();
+
   const follow = () => {
-    const on = !stopped && !hidden();
+    const on = watches();
     send({ kind: "watch", views: on ? views() : [] });
     tell({ kind: on ? "resumed" : "paused" });
     if (!on && socket && socket.readyState === WebSocket.OPEN) enter("paused");
@@ -121,6 +124,7 @@
     if (socket && socket.readyState < WebSocket.CLOSING) return;
     socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws/`);
     socket.onopen = () => {
+      open = true;
       tell({ kind: "opened" });
       follow();
     };
@@ -129,6 +133,7 @@
       hear(event);
     };
     socket.onclose = (event) => {
+      open = false;
       if (event.code === SIGNED_OUT) return enter("ended");
       enter("disconnected");
       attempts += 1;
@@ -137,7 +142,15 @@
     };
   };
 
-  window.astra = { busy, send, listen: (listener) => listeners.push(listener) };
+  // A script that arrives late must not wait for an opening that has been.
+  const listen = (listener) => {
+    listeners.push(listener);
+    if (!open) return;
+    listener({ kind: "opened" });
+    if (!watches()) listener({ kind: "paused" });
+  };
+
+  window.astra = { busy, send, listen };
 
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-live-toggle]")) return;

@@ -10,7 +10,7 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Opened, Publisher
 from tests.running_console import RunningConsole
@@ -83,6 +83,23 @@ def test_what_came_before_the_socket_is_there_and_nothing_twice(
 
     for event_id in (*before, after):
         expect(row(page, event_id)).to_have_count(1)
+
+
+def test_a_script_that_arrives_after_the_socket_is_open_misses_nothing(
+    open_page: Opened, publisher: Publisher
+) -> None:
+    late: list[Route] = []
+    user = somebody()
+    page = open_page("/")
+    page.route("**/js/tail*.js", lambda route: late.append(route))  # noqa: PLW0108  a builtin cannot be marked by it
+
+    page.goto(f"/live/?q=entity:{user}", wait_until="commit")
+    expect(page.locator("[data-live-word]")).to_have_text("live")
+    before = publisher.trade(user)
+    late[0].continue_()
+    expect(row(page, before)).to_be_visible()
+
+    expect(row(page, publisher.trade(user))).to_be_visible()
 
 
 def test_the_filter_in_the_address_is_the_filter_of_the_tail(
