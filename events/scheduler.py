@@ -37,12 +37,13 @@ class Scheduler:
         self._stopped = threading.Event()
         self._token = process_name()
         self._threads: list[threading.Thread] = []
+        self._keeper = threading.Thread(target=self._keep_leases, name="job leases", daemon=True)
         self._running: dict[str, float] = {}
         """Jobs at work in this process, and how long a lease of theirs lasts."""
 
     def start(self) -> None:
         """Begin, in daemon threads."""
-        threading.Thread(target=self._keep_leases, name="job leases", daemon=True).start()
+        self._keeper.start()
         for job in jobs():
             thread = threading.Thread(
                 target=self._repeat, args=(job,), name=f"job {job.name}", daemon=True
@@ -56,6 +57,8 @@ class Scheduler:
         for thread in self._threads:
             thread.join(timeout=10)
         self._stopped.set()
+        if self._keeper.is_alive():
+            self._keeper.join(timeout=10)
 
     def _repeat(self, job: PeriodicJob) -> None:
         ill = False
