@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from events.models import DeadLetter, StoredEvent
 from events.transport.base import Transport
 from events.transport.memory import Clock, MemoryBus, open_transport
 from events.worker import Worker
+
+LANES_END_WITHIN_S = 20
 
 
 @dataclass
@@ -58,3 +61,12 @@ def bus(transactional_db: None) -> Iterator[Bus]:
     with transport.using(opened):
         set_up(opened.streams)
         yield Bus(opened, memory)
+        _await_lanes()
+
+
+def _await_lanes() -> None:
+    """A lane that was left behind ends before its tables are emptied and its bus is gone."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("lane "):
+            thread.join(LANES_END_WITHIN_S)
+            assert not thread.is_alive(), f"{thread.name} has not ended"

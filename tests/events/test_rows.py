@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -146,10 +147,13 @@ def test_marks_that_sql_does_not_take_wait_on(bus: Bus, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def slow_marks(bus: Bus, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def slow_marks(bus: Bus, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Marks wait for whoever takes them along or flushes them."""
     settings.ASTRA = {**settings.ASTRA, "mark_every_s": 60}
-    monkeypatch.setattr(relay, "marks", relay.Marks())
+    slow = relay.Marks()
+    monkeypatch.setattr(relay, "marks", slow)
+    yield
+    slow.flush()  # or the thread that sleeps would open a connection when all this is over
 
 
 @pytest.mark.usefixtures("slow_marks")
