@@ -1,7 +1,7 @@
 """An event on its way through a group, and what a handler is given with it.
 
-One of each is made for every delivery, so they are structs: a tenth of the time of a dataclass. The
-garbage collector is not told of them; they are part of no cycle.
+One of each is made for every delivery, so they are structs: they take little more than a third of
+a dataclass's time. The garbage collector is not told of them; they are part of no cycle.
 """
 
 from __future__ import annotations
