@@ -95,7 +95,8 @@ def remove_old_rows() -> None:
     """Remove what has outlived its retention, in bounded batches.
 
     An event's marks go with it: whatever may still be delivered is then known to be done. Marks of
-    events that were never stored go when the longest kept event would.
+    events that were never stored go when the longest kept event would; letters by the settings
+    alone.
     """
     by_days: dict[int, list[str]] = defaultdict(list)
     for name in {entry.name for entry in registry.all()}:
@@ -111,7 +112,8 @@ def remove_old_rows() -> None:
     if longest:
         before = now() - max(timedelta(days=longest), LEAST_MARKED)
         _remove(HandledEvent.objects.filter(handled_at__lt=before))
-        closed = now() - timedelta(days=longest + CLOSED_LETTERS_DAYS)
+    if usual:
+        closed = now() - timedelta(days=usual + CLOSED_LETTERS_DAYS)
         _remove(DeadLetter.objects.filter(state=DeadLetter.State.RESOLVED, resolved_at__lt=closed))
 
 

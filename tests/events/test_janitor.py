@@ -153,6 +153,15 @@ def test_a_type_may_be_kept_for_longer_or_shorter(
     assert left == ((1, 1) if kept else (0, 0))
 
 
+def test_a_type_that_is_kept_for_ever_keeps_no_letters(db: None, kept_for: KeptFor) -> None:
+    kept_for(0)
+    letter(state="resolved", resolved_at=days_ago(30 + 91))
+
+    remove_old_rows()
+
+    assert not DeadLetter.objects.exists()
+
+
 def test_other_types_go_by_the_settings(one_old_event: StoredEvent, kept_for: KeptFor) -> None:
     kept_for(0)
     StoredEvent.objects.update(event_type="Nobody.KnowsThis")
