@@ -8,7 +8,7 @@ import threading
 from django.db import DatabaseError, connections
 
 from events import janitor, operations, reconciler, relay, transport
-from events.errors import BusUnavailable
+from events.errors import BusRefused, BusUnavailable
 from events.groups import PeriodicJob, jobs
 from events.presence import process_name
 from events.store import refresh_connections
@@ -37,6 +37,7 @@ class Scheduler:
         self._stopped = threading.Event()
         self._token = process_name()
         self._threads: list[threading.Thread] = []
+        self._renewing = threading.Lock()
         self._keeper = threading.Thread(target=self._keep_leases, name="job leases", daemon=True)
         self._running: dict[str, float] = {}
         """Jobs at work in this process, and how long a lease of theirs lasts."""
@@ -87,17 +88,22 @@ class Scheduler:
             try:
                 job.function()
             finally:
-                del self._running[job.name]
+                with self._renewing:  # or its lease could be taken again when it is given back
+                    del self._running[job.name]
                 refresh_connections()
 
     def _keep_leases(self) -> None:
         """Renew the leases of what runs: a job that takes long must not run twice at once."""
         while not self._stopped.wait(LEAST_LEASE_S / 5):
-            for name, lease_s in list(self._running.items()):
-                try:
-                    transport.current().leases.acquire(f"job:{name}", self._token, lease_s)
-                except BusUnavailable as error:
-                    logger.debug("job %s: its lease was not renewed: %s", name, error)
+            with self._renewing:
+                for name, lease_s in list(self._running.items()):
+                    self._renew(name, lease_s)
+
+    def _renew(self, name: str, lease_s: float) -> None:
+        try:
+            transport.current().leases.acquire(f"job:{name}", self._token, lease_s)
+        except (BusUnavailable, BusRefused) as error:
+            logger.warning("job %s: its lease was not renewed: %s", name, error)
 
     def _give_back(self, job: PeriodicJob) -> None:
         try:
