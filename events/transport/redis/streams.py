@@ -71,6 +71,8 @@ class RedisStreams:
         self._readers.close()
 
     def append(self, batch: Sequence[Append], *, replicas: int = 0) -> list[Appended]:
+        if not batch:
+            return []
         by_stream = _by_stream(batch)
         order = batch if len(by_stream) == 1 else list(chain.from_iterable(by_stream.values()))
         calls = self._append_calls(by_stream)
@@ -107,9 +109,9 @@ class RedisStreams:
                 replies = self._scripts.call_replicated(waiting, replicas) if waiting else []
             else:
                 replies = self._scripts.call_streamed(some)
-            if not replies:
-                return
             yield from replies
+            if len(replies) < CALLS_IN_FLIGHT:
+                return
 
     def ensure_group(self, stream: str, group: str, start: Start = "beginning") -> bool:
         with reaching():
