@@ -6,6 +6,7 @@ production.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import re
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 
 from events.conf import bus_settings
 from events.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
 
 POINTS: Mapping[str, str] = {
     "after-commit-before-relay": "events are in SQL, the bus has not been told",
@@ -72,7 +75,8 @@ class CrashPoint:
             return self._passed == self.passage
 
     def strike(self) -> None:
-        """Do what was asked for. Raises Crash, pauses, or does not return."""
+        """Say so, and do what was asked for. Raises Crash, pauses, or does not return."""
+        logger.warning("%s on purpose at %s (ASTRA_CRASH)", self.action, self.point)
         if self.action == "raise":
             raise Crash(f"raised on purpose at {self.point} (ASTRA_CRASH)")
         if self.action == "pause":

@@ -141,6 +141,12 @@ class Rig:
             yield
             connection.execute("ROLLBACK")
 
+    def struck(self, crash: str) -> int:
+        """How often workers said that they came to the last of these armed crash points."""
+        point, action = crash.rsplit(",", maxsplit=1)[-1].split(":")[:2]
+        logs = (path.read_text() for path in self.folder.glob("runworkers-*.log"))
+        return sum(log.count(f"{action} on purpose at {point} ") for log in logs)
+
     # --- looking --------------------------------------------------------------------------------
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
