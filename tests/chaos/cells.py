@@ -10,6 +10,8 @@ from statistics import median
 
 from tests.chaos.rig import LEASE_S, Result, Rig, judged
 
+COMPLAINTS = (" waits: ", " wait in SQL: ", "set up again")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -43,9 +45,20 @@ def _flush_bus(rig: Rig) -> None:
 
 
 def complaints(rig: Rig) -> int:
-    """Lines in which workers say that the bus or SQL was not there for them."""
-    logs = (path.read_text() for path in rig.folder.glob("runworkers-*.log"))
-    return sum(log.count("waits: ") + log.count("set up again") for log in logs)
+    """Lines in which workers and clients say that the bus or SQL was not there for them."""
+    logs = [path.read_text() for path in rig.folder.glob("*.log")]
+    return sum(log.count(said) for log in logs for said in COMPLAINTS)
+
+
+def _accepted(rig: Rig) -> Counter[int]:
+    """Events accepted in each second."""
+    return Counter(int(e["at"]) for e in rig.told().values() if e["outcome"] == "accepted")
+
+
+def _still_seconds(rig: Rig) -> int:
+    """Seconds between the first and the last acceptance in which there was none."""
+    accepted = _accepted(rig)
+    return max(accepted) - min(accepted) + 1 - len(accepted)
 
 
 def _burst(rig: Rig) -> None:
@@ -56,7 +69,7 @@ def _burst(rig: Rig) -> None:
 
 def _busy_seconds(rig: Rig) -> int:
     """Seconds in which at least twice as much was accepted as in a usual one."""
-    accepted = Counter(int(e["at"]) for e in rig.told().values() if e["outcome"] == "accepted")
+    accepted = _accepted(rig)
     usual = median(accepted.values())
     return sum(count >= 2 * usual for count in accepted.values())
 
@@ -80,7 +93,7 @@ CELLS: Mapping[str, Cell] = {
     "flushed-bus": Cell(_flush_bus, 30, bites=complaints),
     "bus-without-memory": Cell(_no_memory, 10, "raise:0.05", bites=complaints),
     "bursts": Cell(_burst, 15, bites=_busy_seconds),
-    "locked-sql": Cell(_lock_sql, 10, bites=complaints),
+    "locked-sql": Cell(_lock_sql, 10, bites=_still_seconds),
 }
 
 
