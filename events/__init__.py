@@ -1,7 +1,7 @@
 """Everything a domain needs to say and to hear events.
 
     say      publish, publish_direct, Event
-    declare  event_type, Payload, Money, UserId, PERSONAL, SECRET
+    declare  event_type, upcaster, Payload, Money, UserId, PERSONAL, SECRET
     hear     handles, Says, Context, every; EventWorker, BatchWorker, ScheduledWorker
     outcome  Retry, Reject
     store    remember
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from events.registry import PERSONAL, SECRET, Money, Payload, UserId, event_type
     from events.store import remember
     from events.tasks import Context
+    from events.versions import upcaster
     from events.workers import BatchWorker, EventWorker, ScheduledWorker
 
 # Event comes by way of validation, which teaches it to check what it is made of.
@@ -64,6 +65,7 @@ _HOME = {
     "EventWorker": "workers",
     "ScheduledWorker": "workers",
     "remember": "store",
+    "upcaster": "versions",
 }
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "publish",
     "publish_direct",
     "remember",
+    "upcaster",
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 
-from events import crash
+from events import crash, versions
 
 
 class EventsConfig(AppConfig):
@@ -16,4 +16,5 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         crash.arm_from_settings()
         autodiscover_modules("events")
+        versions.check()
         autodiscover_modules("handlers")

@@ -143,6 +143,14 @@ class DomainEventRegistry:
             raise UnknownType(f"{canonical}.v{wanted}", self._hint(canonical))
         return entry
 
+    def newest(self, name: str) -> EventType:
+        """The newest version of a type, by its canonical name."""
+        return self._types[name, self._latest[name]]
+
+    def is_newest(self, entry: EventType) -> bool:
+        """Whether no newer version of the entry's type is registered."""
+        return self._latest.get(entry.name) == entry.version
+
     def by_stream(self, stream: str) -> EventType | None:
         """The entry whose events travel on `stream`, or None."""
         return self._streams.get(stream)

@@ -16,7 +16,7 @@ from events.envelope import Event, now
 from events.models import StoredEvent
 from events.rows import insert, insert_unknown, known_events
 from events.transport.base import Append
-from events.validation import encoded, publishable
+from events.validation import as_said, encoded, publishable
 
 Row = tuple[Any, ...]
 
@@ -150,9 +150,10 @@ def store_said(said: Sequence[tuple[Event, bytes]]) -> list[Append]:
 def remember(events: Sequence[Event]) -> int:
     """Store events that came in by the bus alone; those already stored stay as they are.
 
-    Returns how many were new. Their rows count as relayed: the bus has them.
+    Returns how many were new. Their rows count as relayed: the bus has them. What a handler was
+    given in a newer version is stored in that it was said in.
     """
-    by_id = {event.event_id: event for event in events}
+    by_id = {event.event_id: as_said(event) for event in events}
     known = known_events(by_id)
     at = now()
     rows = [

@@ -17,6 +17,7 @@ from events.conf import bus_settings
 from events.envelope import NO_JSON, Event, body_if_sealed, made_by, new_event_id, now, sealed
 from events.errors import InvalidEvent, Problem
 from events.registry import EventType, Payload, registry
+from events.versions import brought_up
 
 MAX_EVENT_BYTES = 256 * 1024
 """Largest envelope on the wire (design: 256 KiB an event)."""
@@ -26,6 +27,8 @@ MAX_DEPTH = 32
 
 SMALL = 2**53
 """Whole numbers below it are the same to every reader of JSON."""
+
+AS_SAID = "as said"
 
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -164,7 +167,7 @@ def _completed(
         producer=producer or f"{owner}@{bus_settings().version}",
         domain=owner,
         entity_id=entity_id,
-        data=payload.__pydantic_serializer__.to_python(payload, mode="json", exclude_none=True),
+        data=_on_the_wire(payload),
         metadata=metadata,
     )
     return sealed(event, encoded(event))
@@ -180,14 +183,36 @@ def publishable(event: Event) -> tuple[Event, bytes]:
 
 
 def understood(event: Event) -> tuple[Event, Payload]:
-    """The event under its registered name, and its payload as an instance of its model.
+    """The event as handlers see it: under its registered name, in the newest version of its type;
+    and its payload as an instance of that version's model.
 
-    Raises UnknownType, or InvalidEvent naming each field that does not validate.
+    Raises UnknownType, or InvalidEvent naming each field that does not validate, in the version it
+    was said in or in the newest.
     """
     entry = registry.resolve(event.event_type, event.event_version)
     if entry.name != event.event_type:
         event = replace(event, event_type=entry.name)
-    return event, _payload(entry, event.data)
+    payload = _payload(entry, event.data)
+    return (event, payload) if registry.is_newest(entry) else _newest(entry, event)
+
+
+def _newest(entry: EventType, event: Event) -> tuple[Event, Payload]:
+    """A valid event of an older version in the newest; it remembers how it was said."""
+    try:
+        newest, data = brought_up(entry, event.data)
+    except Exception as error:  # an upcaster is a domain's code
+        reason = f"cannot be brought up from v{entry.version}: {type(error).__name__}: {error}"
+        raise InvalidEvent(entry.name, (Problem("data", reason),)) from error
+    payload = _payload(newest, data)
+    brought = replace(event, event_version=newest.version, data=_on_the_wire(payload))
+    brought.__dict__[AS_SAID] = event
+    return brought, payload
+
+
+def as_said(event: Event) -> Event:
+    """The event in the version it was published in, where a handler was given a newer one."""
+    said: Event = event.__dict__.get(AS_SAID, event)
+    return said
 
 
 def canonical(event: Event) -> Event:
@@ -229,6 +254,14 @@ def _payload(entry: EventType, data: Mapping[str, Any]) -> Payload:
         return payload
     except ValidationError as error:
         raise InvalidEvent(entry.name, _problems(error, "data")) from None
+
+
+def _on_the_wire(payload: Payload) -> dict[str, Any]:
+    """A payload as JSON-ready values."""
+    data: dict[str, Any] = payload.__pydantic_serializer__.to_python(
+        payload, mode="json", exclude_none=True
+    )
+    return data
 
 
 def _problems(error: ValidationError, *prefix: str) -> tuple[Problem, ...]:

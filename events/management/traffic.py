@@ -84,6 +84,8 @@ DEVICES = ("web", "ios", "android")
 PLATFORMS = ("x", "reddit", "telegram")
 CLANS = ("clan-cygnus", "clan-lyra", "clan-orion", "clan-vela")
 STARS = ("Altair", "Deneb", "Mizar", "Rigel", "Sirius", "Vega")
+METHODS = ("card", "card", "card", "bank_transfer", "wallet", "crypto", None)
+"""How people pay; one app in seven is an old one, which does not tell."""
 REASONS = ("Bought by mistake", "Not as expected", "Paid twice")
 
 
@@ -221,7 +223,8 @@ class Traffic:
             pay = partial(financial.complete_payment, payer, PLANS[plan], "subscription", plan=plan)
         else:
             pay = partial(financial.complete_payment, payer, price, "purchase")
-        paid = yield Step("payment", partial(pay, metadata=MARK))
+        method = self._random.choice(METHODS)
+        paid = yield Step("payment", partial(pay, method=method, metadata=MARK))
         if paid:
             self._payments = [*self._payments[-49:], paid.entity_id]
 

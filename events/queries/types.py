@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +27,9 @@ class TypeRow:
 
     name: str
     version: int
+    """The newest."""
+    versions: int
+    """How many there are."""
     domain: str
     title: str
     description: str
@@ -86,12 +90,14 @@ class TypeView:
 
 
 def catalogue(search: str = "", domain: str = "", owner: str = "") -> Catalogue:
-    """The types whose name, description, alias or stream contains `search`. No statement."""
-    entries = registry.all()
-    declared = groups()
+    """The types whose name, description, alias or stream contains `search`, each in its newest
+    version. No statement."""
+    entries = [entry for entry in registry.all() if registry.is_newest(entry)]
+    versions = Counter(entry.name for entry in registry.all())
+    readers = Counter(name for group in groups() for name in group.reads)
     return Catalogue(
         rows=tuple(
-            _row(entry, declared)
+            _row(entry, versions[entry.name], readers[entry.name])
             for entry in entries
             if _matches(entry, search.casefold(), domain, owner)
         ),
@@ -134,16 +140,17 @@ def _matches(entry: EventType, search: str, domain: str, owner: str) -> bool:
     return any(search in text.casefold() for text in texts)
 
 
-def _row(entry: EventType, declared: tuple[Group, ...]) -> TypeRow:
+def _row(entry: EventType, versions: int, readers: int) -> TypeRow:
     return TypeRow(
         name=entry.name,
         version=entry.version,
+        versions=versions,
         domain=entry.domain,
         title=entry.title,
         description=entry.description,
         owner=entry.owner,
         stream=entry.stream,
-        readers=sum(entry.name in group.reads for group in declared),
+        readers=readers,
         sensitive=bool(entry.personal or entry.secret),
     )
 

@@ -167,6 +167,19 @@ def test_one_type_shows_schema_example_readers_and_newest_events(bus: Bus, viewe
     assert "personal" in read(viewer, "/registry/User.UserRegistered/")
 
 
+def test_each_version_of_a_type_has_a_page_that_leads_to_the_others(
+    bus: Bus, viewer: Client
+) -> None:
+    pages = [
+        viewer.get(f"/registry/Financial.PaymentCompleted{suffix}/").content.decode()
+        for suffix in ("", ".v1")
+    ]
+
+    assert ["bank_transfer" in page for page in pages] == [True, False]
+    assert 'href="/registry/Financial.PaymentCompleted.v1/"' in pages[0]
+    assert 'href="/registry/Financial.PaymentCompleted.v2/"' in pages[1]
+
+
 def test_an_alias_leads_to_its_type_and_an_unknown_name_to_a_page_that_helps(
     viewer: Client,
 ) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from events import Money, Payload, UserId, event_type
+from events import Money, Payload, UserId, event_type, upcaster
 from events.domains.notation import Currency, Id, Line
 
 Plan = Annotated[
@@ -16,22 +16,7 @@ Plan = Annotated[
 Price = Annotated[Money, Field(gt=0)]
 
 
-@event_type(
-    "Financial.PaymentCompleted",
-    entity="payment_id",
-    owner="financial",
-    example={
-        "payment_id": "payment-5d3e81",
-        "user_id": 123,
-        "amount": "29.00",
-        "currency": "USD",
-        "purpose": "subscription",
-        "plan": "pro",
-    },
-)
-class PaymentCompleted(Payload):
-    """A payment of a user arrived: for a subscription, which it begins or renews, or a purchase."""
-
+class _Payment(Payload):
     payment_id: Annotated[Id, Field(description="Id of the payment.")]
     user_id: Annotated[UserId, Field(description="Who paid.")]
     amount: Annotated[Price, Field(description="What was paid.")]
@@ -49,6 +34,54 @@ class PaymentCompleted(Payload):
         if plan is None and info.data.get("purpose") == "subscription":
             raise ValueError("a payment for a subscription names the plan, such as pro")
         return plan
+
+
+@event_type(
+    "Financial.PaymentCompleted",
+    entity="payment_id",
+    owner="financial",
+    example={
+        "payment_id": "payment-5d3e81",
+        "user_id": 123,
+        "amount": "29.00",
+        "currency": "USD",
+        "purpose": "subscription",
+        "plan": "pro",
+    },
+)
+class PaymentCompletedV1(_Payment):
+    """A payment of a user arrived; how it was paid is not told."""
+
+
+@event_type(
+    "Financial.PaymentCompleted",
+    version=2,
+    since="0.3",
+    entity="payment_id",
+    owner="financial",
+    example={
+        "payment_id": "payment-5d3e81",
+        "user_id": 123,
+        "amount": "29.00",
+        "currency": "USD",
+        "purpose": "subscription",
+        "plan": "pro",
+        "method": "card",
+    },
+)
+class PaymentCompleted(_Payment):
+    """A payment of a user arrived: for a subscription, which it begins or renews, or a purchase."""
+
+    method: Annotated[
+        Literal["card", "bank_transfer", "wallet", "crypto", "unknown"],
+        Field(description="How it was paid; unknown where the first version was said."),
+    ]
+
+
+@upcaster("Financial.PaymentCompleted", to=2)
+def with_method(data: dict[str, Any]) -> dict[str, Any]:
+    """The second version tells how it was paid, which the first cannot know."""
+    return {**data, "method": "unknown"}
 
 
 @event_type(

@@ -16,6 +16,8 @@ class Payment(models.Model):
     currency = models.CharField(max_length=8)
     purpose = models.CharField(max_length=12)
     plan = models.CharField(max_length=40, blank=True)
+    method = models.CharField(max_length=20, blank=True, db_default="")
+    """How it was paid; empty where the caller did not tell."""
     paid_at = models.DateTimeField()
     refunded_at = models.DateTimeField(null=True)
 

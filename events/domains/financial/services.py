@@ -26,12 +26,14 @@ def complete_payment(
     purpose: Literal["subscription", "purchase"],
     *,
     plan: str | None = None,
+    method: str | None = None,
     currency: str = "USD",
     payment_id: str | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Event:
     """Take a payment; one for a subscription names the plan. Returns the published event.
 
+    A caller that does not tell the `method` says the first version of the event, which has none.
     Raises InvalidEvent for a bad amount, django's IntegrityError for an id that is taken.
     """
     said = {
@@ -42,7 +44,10 @@ def complete_payment(
         "purpose": purpose,
         "plan": plan,
     }
-    event = Event.new("Financial.PaymentCompleted", said, metadata=metadata)
+    version = 1 if method is None else 2
+    if method is not None:
+        said["method"] = method
+    event = Event.new(f"Financial.PaymentCompleted.v{version}", said, metadata=metadata)
     with transaction.atomic():
         Payment.objects.create(
             payment_id=event.entity_id,
@@ -51,6 +56,7 @@ def complete_payment(
             currency=currency,
             purpose=purpose,
             plan=plan or "",
+            method=method or "",
             paid_at=event.occurred_at,
         )
         publish(event)

@@ -27,10 +27,14 @@ WORDING: dict[str, tuple[str, Callable[[Any], str]]] = {
     ),
     "Financial.PaymentCompleted": (
         "payment",
-        lambda told: f"We received {told.amount} {told.currency}",
+        lambda told: f"We received {told.amount} {told.currency}{_paid_by(told.method)}",
     ),
 }
 """Kind of the notice that follows from an event, and its title by the payload."""
+
+
+def _paid_by(method: str) -> str:
+    return "" if method == "unknown" else f" by {method.replace('_', ' ')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,10 +70,22 @@ def test_the_newest_events_of_a_type_are_shown(bus: Bus) -> None:
 def test_the_catalogue_is_searched_by_name_description_alias_and_stream() -> None:
     everything = types.catalogue()
 
-    assert len(everything.rows) == everything.total == len(registry.all())
+    assert [row.name for row in everything.rows] == sorted({e.name for e in registry.all()})
+    assert everything.total == len(everything.rows)
     for text in ("tradeexecuted", "trade.executed", "astra.trading.tradeexecuted", "volume"):
         assert "Trading.TradeExecuted" in {row.name for row in types.catalogue(text).rows}
     assert types.catalogue("zzz").rows == ()
+
+
+def test_a_type_stands_in_the_catalogue_once_in_its_newest_version() -> None:
+    (row,) = types.catalogue("PaymentCompleted").rows
+
+    assert (row.version, row.versions) == (2, 2)
+    assert row.readers == 5
+    assert (shown("Financial.PaymentCompleted.v1").entry.version, shown(row.name).versions) == (
+        1,
+        (1, 2),
+    )
 
 
 def test_the_catalogue_is_narrowed_by_domain_and_owner() -> None:

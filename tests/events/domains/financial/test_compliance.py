@@ -21,9 +21,9 @@ def found(event_type: str, **data: object) -> Finding | None:
     [("9999.99", None), ("10000", "medium"), ("99999.99", "medium"), ("100000.00", "high")],
 )
 def test_a_payment_of_ten_thousand_is_reported(amount: str, severity: str | None) -> None:
-    finding = found(
-        "Financial.PaymentCompleted", payment_id="p-1", amount=amount, purpose="purchase"
-    )
+    paid = {"payment_id": "p-1", "amount": amount, "purpose": "purchase", "method": "card"}
+
+    finding = found("Financial.PaymentCompleted", **paid)
 
     expected = severity and Finding("large_payment", severity, Decimal(amount))
     assert finding == expected

@@ -41,7 +41,7 @@ def payment(payment_id: str = "p-1", *, day: int = 0, **more: Any) -> Event:
         **more,
     }
     at = FIRST_DAY + timedelta(days=day)
-    return Event.new("Financial.PaymentCompleted", data, occurred_at=at)
+    return Event.new("Financial.PaymentCompleted.v1", data, occurred_at=at)
 
 
 def refund(payment_id: str = "p-1", *, day: int = 1) -> Event:

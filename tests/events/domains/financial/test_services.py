@@ -21,6 +21,7 @@ def pay(payment_id: str = "p-1") -> Event:
         Decimal("29.00"),
         "subscription",
         plan="pro",
+        method="card",
         payment_id=payment_id,
         metadata={"synthetic": True},
     )
@@ -40,9 +41,17 @@ def test_a_payment_is_kept_and_said_together(bus: Bus) -> None:
     assert row.paid_at == said.occurred_at
 
 
+def test_a_caller_that_does_not_tell_how_it_was_paid_says_the_first_version(bus: Bus) -> None:
+    said = services.complete_payment(7, Decimal("29.00"), "purchase")
+
+    assert (said.event_version, "method" in said.data) == (1, False)
+    assert (pay().event_version, pay("p-2").data["method"]) == (2, "card")
+
+
 @pytest.mark.parametrize(
     ("refused", "field"),
     [
+        (lambda: services.complete_payment(7, Decimal(1), "purchase", method="shells"), "method"),
         (lambda: services.complete_payment(7, Decimal(0), "purchase"), "amount"),
         (lambda: services.complete_payment(7, 29.9, "purchase"), "amount"),  # type: ignore[arg-type]
         (lambda: services.complete_payment(7, Decimal(29), "subscription"), "plan"),

@@ -58,9 +58,9 @@ def subscribed() -> Event:
     return Event.new("Financial.SubscriptionCreated", data)
 
 
-def payment(**envelope: Any) -> Event:
-    data = {"payment_id": "p-1", "user_id": 7, "amount": "29.00", "purpose": "purchase"}
-    return Event.new("Financial.PaymentCompleted", data, **envelope)
+def payment(**more: str) -> Event:
+    data = {"payment_id": "p-1", "user_id": 7, "amount": "29.00", "purpose": "purchase", **more}
+    return Event.new(f"Financial.PaymentCompleted.v{2 if more else 1}", data)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +152,8 @@ def test_mail_addresses_are_kept_in_the_event_alone(bus: Bus) -> None:
             "You went beyond your single trade limit",
         ),
         (payment(), "payment", "We received 29.00 USD"),
+        (payment(method="bank_transfer"), "payment", "We received 29.00 USD by bank transfer"),
+        (payment(method="unknown"), "payment", "We received 29.00 USD"),
     ],
 )
 def test_a_user_is_told_within_the_product(bus: Bus, event: Event, kind: str, title: str) -> None:

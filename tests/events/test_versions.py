@@ -1,0 +1,200 @@
+"""Several versions of a type: what was said in an older one reaches handlers in the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import pytest
+from pydantic import Field
+
+from events import Context, Event, Payload, Reject, event_type, remember, upcaster, versions
+from events.errors import ConfigurationError
+from events.groups import Group, Handler, set_up
+from events.models import DeadLetter, StoredEvent
+from events.operations import Actor, replay_dead_letters
+from events.registry import registry
+from events.transport.base import Append
+from events.validation import as_said, understood
+from tests.bus_fixture import Bus
+
+OPERATOR = Actor("olga", "console", may_operate=True)
+PAID = "Financial.PaymentCompleted"
+FIRST = {"payment_id": "p-1", "user_id": 7, "amount": "29.00", "purpose": "purchase"}
+
+
+class Weighed(Payload):
+    """A parcel was weighed, in grams."""
+
+    parcel_id: str
+    grams: Annotated[int, Field(ge=0)]
+
+
+class WeighedInKilograms(Payload):
+    """A parcel was weighed, in kilograms."""
+
+    parcel_id: str
+    kilograms: str
+
+
+class WeighedInTonnes(Payload):
+    """A parcel was weighed, in tonnes."""
+
+    parcel_id: str
+    tonnes: str
+
+
+@pytest.fixture
+def parcels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parcel.Weighed in three versions; the registry forgets them afterwards."""
+    for shelf in ("_types", "_names", "_latest", "_streams"):
+        monkeypatch.setattr(registry, shelf, dict(getattr(registry, shelf)))
+    monkeypatch.setattr(versions, "_upcasters", dict(versions._upcasters))
+    examples = {
+        Weighed: {"parcel_id": "a", "grams": 1500},
+        WeighedInKilograms: {"parcel_id": "a", "kilograms": "1.5"},
+        WeighedInTonnes: {"parcel_id": "a", "tonnes": "0.0015"},
+    }
+    for version, (model, example) in enumerate(examples.items(), start=1):
+        declare = event_type(
+            "Parcel.Weighed", version=version, entity="parcel_id", owner="post", example=example
+        )
+        declare(model)
+
+
+def to_kilograms(data: dict[str, Any]) -> dict[str, Any]:
+    return {"parcel_id": data["parcel_id"], "kilograms": str(data["grams"] / 1000)}
+
+
+def to_tonnes(data: dict[str, Any]) -> dict[str, Any]:
+    return {"parcel_id": data["parcel_id"], "tonnes": str(float(data["kilograms"]) / 1000)}
+
+
+def listening(bus: Bus, function: Callable[[Event, Context], None], *, name: str = "ears") -> Group:
+    group = Group(name, "financial", (Handler(function, name, "financial", (PAID,)),))
+    set_up(bus.transport.streams, [group])
+    return group
+
+
+def test_a_handler_sees_the_newest_version_whichever_was_said(bus: Bus) -> None:
+    seen: list[tuple[int, str, str]] = []
+
+    def note(event: Event, context: Context) -> None:
+        seen.append((event.event_version, event.data["method"], context.payload.method))
+
+    group = listening(bus, note)
+    first = Event.new(f"{PAID}.v1", FIRST)
+    second = Event.new(PAID, {**FIRST, "payment_id": "p-2", "method": "card"})
+
+    bus.publish(first, second)
+    bus.drain([group])
+
+    assert sorted(seen) == [(2, "card", "card"), (2, "unknown", "unknown")]
+    assert {e.get_stream_name()[-2:] for e in bus.events()} == {"v1", "v2"}
+    assert bus.events() == [first, second]
+
+
+def test_steps_are_taken_one_after_the_other(parcels: None) -> None:
+    upcaster("Parcel.Weighed", to=2)(to_kilograms)
+    upcaster("Parcel.Weighed", to=3)(to_tonnes)
+    said = Event.new("Parcel.Weighed.v1", {"parcel_id": "a", "grams": 2500})
+
+    event, payload = understood(said)
+
+    assert (event.event_version, event.data["tonnes"]) == (3, "0.0025")
+    assert isinstance(payload, WeighedInTonnes)
+    assert (event.event_id, event.occurred_at) == (said.event_id, said.occurred_at)
+    assert said.data == {"parcel_id": "a", "grams": 2500}
+
+
+def test_an_older_version_is_checked_as_what_it_was_said_to_be(bus: Bus) -> None:
+    group = listening(bus, lambda event, context: None)
+    said = Event.new(f"{PAID}.v1", FIRST)
+    body = said.to_json().replace(b'"purchase"', b'"a yacht"')
+    bus.transport.streams.append([Append(said.get_stream_name(), said.event_id, body)])
+
+    bus.drain([group])
+
+    (letter,) = DeadLetter.objects.filter(group_name="ears")
+    assert (letter.kind, "data.purpose" in letter.message) == ("permanent", True)
+    assert bytes(letter.body) == body
+
+
+def test_an_upcaster_that_fails_sets_the_event_aside_as_it_was_said(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(data: dict[str, Any]) -> dict[str, Any]:
+        raise KeyError("colour")
+
+    group = listening(bus, lambda event, context: None)
+    monkeypatch.setitem(versions._upcasters, (PAID, 1), broken)
+    said = Event.new(f"{PAID}.v1", FIRST)
+    bus.publish(said)
+
+    bus.drain([group])
+
+    (letter,) = DeadLetter.objects.filter(group_name="ears")
+    assert letter.kind == "permanent"
+    assert "cannot be brought up from v1: KeyError: 'colour'" in letter.message
+    assert Event.from_json(bytes(letter.body)) == said
+
+
+def test_a_replay_of_an_older_version_is_brought_up_again(bus: Bus) -> None:
+    seen: list[str] = []
+
+    def fail_once(event: Event, context: Context) -> None:
+        seen.append(event.data["method"])
+        if len(seen) == 1:
+            raise Reject("not yet")
+
+    group = listening(bus, fail_once)
+    bus.publish(Event.new(f"{PAID}.v1", FIRST))
+    bus.drain([group])
+    letter = DeadLetter.objects.get(group_name="ears")
+
+    replay_dead_letters(OPERATOR, [letter.pk], "mended")
+    bus.drain([group])
+
+    assert seen == ["unknown", "unknown"]
+    letter.refresh_from_db()
+    assert letter.state == "resolved"
+
+
+def test_what_came_straight_to_the_bus_is_stored_as_it_was_said(bus: Bus) -> None:
+    said = Event.new(f"{PAID}.v1", FIRST)
+    event, _ = understood(said)
+
+    remember([event])
+
+    row = StoredEvent.objects.get()
+    assert (row.event_version, row.event) == (1, said)
+    assert as_said(event) is said
+    assert as_said(said) is said
+
+
+def test_a_version_that_nothing_brings_up_is_refused(parcels: None) -> None:
+    upcaster("Parcel.Weighed", to=2)(to_kilograms)
+
+    with pytest.raises(ConfigurationError, match=r"from v2 to v3.*@upcaster\(\"Parcel.Weighed\""):
+        versions.check()
+
+
+def test_an_upcaster_whose_result_is_not_valid_is_refused(parcels: None) -> None:
+    upcaster("Parcel.Weighed", to=2)(to_kilograms)
+    upcaster("Parcel.Weighed", to=3)(lambda data: data)
+
+    with pytest.raises(ConfigurationError, match=r"v1, brought up to v3, does not validate"):
+        versions.check()
+
+
+def test_two_upcasters_for_one_step_are_refused(parcels: None) -> None:
+    upcaster("Parcel.Weighed", to=2)(to_kilograms)
+
+    with pytest.raises(ConfigurationError, match="two upcasters to v2"):
+        upcaster("Parcel.Weighed", to=2)(to_tonnes)
+
+
+def test_every_registered_version_can_be_brought_up() -> None:
+    versions.check()
+
+    assert any(not registry.is_newest(entry) for entry in registry.all())
