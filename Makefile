@@ -54,7 +54,7 @@ chaos: $(STAMP_DEV) ## long runs under faults (CELL=killed-workers SECONDS=90 SE
 	@test -n "$(CELL)" || $(BIN)/python -m pytest -m long tests/chaos
 
 .PHONY: check
-check: $(STAMP_DEV) ## formatting, lint, types, import ladder, templates, migrations, deployment settings
+check: $(STAMP_DEV) ## formatting, lint, types, import ladder, templates, migrations, event types, deployment settings
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/djlint --quiet --lint templates
@@ -63,6 +63,7 @@ check: $(STAMP_DEV) ## formatting, lint, types, import ladder, templates, migrat
 	$(BIN)/python -m tests.check_requirements
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/python -Werror manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py registry check --against docs/registry.json --complete
 	@echo "manage.py check --deploy with production settings"
 	@data=$$(mktemp -d) && trap 'rm -rf "$$data"' EXIT && env DATA_DIR="$$data" $(PRODUCTION) \
 	  $(BIN)/python -Werror manage.py check --deploy --fail-level WARNING

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from events.compatibility import PROMISED, Compatibility
 from events.conf import bus_settings
 from events.envelope import domain_of, stream_name
 from events.errors import ConfigurationError, UnknownType
@@ -61,6 +62,8 @@ class EventType:
     """How long its events stay in the store; 0 for ever, None as long as the settings say."""
     since: str
     payload: type[Payload]
+    compatibility: Compatibility = "backward"
+    """What a change of its payload must not break; `manage.py registry check` sees to it."""
 
     @property
     def domain(self) -> str:
@@ -182,12 +185,15 @@ def event_type(
     aliases: Sequence[str] = (),
     retention_days: int | None = None,
     since: str = "0.1",
+    compatibility: Compatibility = "backward",
 ) -> Callable[[type[P]], type[P]]:
     """Register the payload model it decorates as an event type.
 
     `entity` is the payload field that becomes the entity id; the model's docstring is the
     description; `example` must validate; `retention_days` keeps its events for longer or shorter
-    than others, 0 for ever. Raises ConfigurationError at import otherwise.
+    than others, 0 for ever; `compatibility` is what a change within the version must not break:
+    ``backward``, since the events that are stored must stay readable, ``forward``, ``full`` or
+    ``none``. Raises ConfigurationError at import otherwise.
     """
 
     def register(model: type[P]) -> type[P]:
@@ -204,6 +210,7 @@ def event_type(
             retention_days=retention_days,
             since=since,
             payload=model,
+            compatibility=compatibility,
         )
         _check(entry)
         registry.register(entry)
@@ -220,6 +227,10 @@ def _check_name(name: str) -> None:
 
 
 def _check(entry: EventType) -> None:
+    if entry.compatibility not in PROMISED:
+        raise ConfigurationError(
+            f"{entry.name}: compatibility is {entry.compatibility!r}; write {' or '.join(PROMISED)}"
+        )
     if entry.entity_field not in entry.payload.model_fields:
         raise ConfigurationError(
             f"{entry.name}: its entity field {entry.entity_field!r} is not a field of the payload"

@@ -1,4 +1,5 @@
-"""Install what the tests need beyond Python packages: a browser, Redis 7.0, PostgreSQL.
+"""Install what the tests need beyond Python packages: a browser, Redis 7.0, PostgreSQL, and the
+official AsyncAPI parser, which runs on node.
 
 `make test` runs it. It looks first and installs only what is missing: Playwright's own Chromium, or
 else Debian's; the servers by apt-get, which needs root. What it cannot install it names, and the
@@ -11,16 +12,26 @@ import subprocess
 import sys
 from pathlib import Path
 
-SERVERS = {"redis-server": "redis-server", "postgres": "postgresql"}
+PROGRAMS = {
+    "redis-server": "redis-server",
+    "postgres": "postgresql",
+    "node": "nodejs",
+    "npm": "npm",
+}
+"""Programs, and the Debian packages that have them."""
+
+PARSER = Path(__file__).parent / "asyncapi"
 
 
 def main() -> int:
     """Print one line per thing missing; always succeeds, the tests tell the rest."""
-    packages = [package for program, package in SERVERS.items() if not has(program)]
+    packages = [package for program, package in PROGRAMS.items() if not has(program)]
     if not browser_is_there() and not install_own_browser():
         packages.append("chromium")
     if packages:
         install(packages)
+    if has("npm") and not parser_is_there():
+        install_parser()
     return 0
 
 
@@ -50,6 +61,21 @@ def install_own_browser() -> bool:
     return subprocess.run(command, check=False, stdout=quiet, stderr=quiet).returncode == 0
 
 
+def parser_is_there() -> bool:
+    """Whether the AsyncAPI parser is installed as its lock file has it."""
+    installed = PARSER / "node_modules" / ".package-lock.json"
+    wanted = PARSER / "package-lock.json"
+    return installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime
+
+
+def install_parser() -> None:
+    """Install the AsyncAPI parser beside its lock file; no script of a package is run."""
+    print("Installing the AsyncAPI parser for the tests")
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    if subprocess.run(command, check=False, cwd=PARSER).returncode:
+        print("Some tests will be skipped: npm could not install the AsyncAPI parser")
+
+
 def may_install() -> bool:
     """Whether apt-get is there and we are allowed to use it."""
     return os.getuid() == 0 and shutil.which("apt-get") is not None
@@ -73,7 +99,7 @@ def install(packages: list[str]) -> None:
 
 def programs_of(package: str) -> list[str]:
     """The programs that show that a package is installed."""
-    return [program for program, of in SERVERS.items() if of == package] or [package]
+    return [program for program, of in PROGRAMS.items() if of == package] or [package]
 
 
 if __name__ == "__main__":

@@ -123,13 +123,18 @@ def load(name: str) -> TypeView | None:
         entry = registry.resolve(name)
     except UnknownType:
         return None
+    return described(entry, events.newest(entry.name, NEWEST_SHOWN))
+
+
+def described(entry: EventType, newest: tuple[Recorded, ...] = ()) -> TypeView:
+    """What is declared about one version of a type. No statement."""
     return TypeView(
         entry=entry,
         versions=tuple(other.version for other in registry.all() if other.name == entry.name),
         fields=tuple(_fields(entry)),
         readers=tuple(_reader(group, entry) for group in groups() if entry.name in group.reads),
         said_by=tuple((g.name, g.domain) for g in groups() if entry.name in g.says),
-        newest=events.newest(entry.name, NEWEST_SHOWN),
+        newest=newest,
     )
 
 

@@ -30,5 +30,5 @@ def run(*words: str) -> Ran:
     except SystemExit as ended:
         return Ran(out.getvalue() + err.getvalue(), int(ended.code or 0))
     except CommandError as refused:
-        return Ran(str(refused), refused.returncode)
+        return Ran(out.getvalue() + str(refused), refused.returncode)
     return Ran(out.getvalue(), 0)
