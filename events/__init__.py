@@ -4,7 +4,7 @@
     declare  event_type, upcaster, Payload, Money, UserId, PERSONAL, SECRET
     hear     handles, Says, Context, every; EventWorker, BatchWorker, ScheduledWorker
     outcome  Retry, Reject
-    store    remember
+    store    remember, folds, rebuild
     errors   AstraError, InvalidEvent, UnknownType, Problem, BusUnavailable, BusFull
 
 Names are resolved when first used (PEP 562), so that importing this package costs nothing and
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from events.groups import Says, every, handles
     from events.registry import PERSONAL, SECRET, Money, Payload, UserId, event_type
+    from events.sourcing import folds, rebuild
     from events.store import remember
     from events.tasks import Context
     from events.versions import upcaster
@@ -64,6 +65,8 @@ _HOME = {
     "BatchWorker": "workers",
     "EventWorker": "workers",
     "ScheduledWorker": "workers",
+    "folds": "sourcing",
+    "rebuild": "sourcing",
     "remember": "store",
     "upcaster": "versions",
 }
@@ -91,9 +94,11 @@ __all__ = [
     "UserId",
     "event_type",
     "every",
+    "folds",
     "handles",
     "publish",
     "publish_direct",
+    "rebuild",
     "remember",
     "upcaster",
 ]

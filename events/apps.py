@@ -1,4 +1,5 @@
-"""The bus as a Django app; at start it reads every app's ``events.py`` and ``handlers.py``."""
+"""The bus as a Django app; at start it reads the ``events.py``, ``handlers.py`` and ``folds.py`` of
+every app."""
 
 from __future__ import annotations
 
@@ -18,3 +19,4 @@ class EventsConfig(AppConfig):
         autodiscover_modules("events")
         versions.check()
         autodiscover_modules("handlers")
+        autodiscover_modules("folds")
