@@ -19,7 +19,7 @@ Fold = Callable[[State, Event, Any], State]
 Function = TypeVar("Function", bound=Fold)
 
 MOST_FOLDED = 50_000
-"""Events of one entity that are read: some hundred bytes and some 50 us each."""
+"""Events of one entity that are read; all of them are in memory at once."""
 
 _folds: dict[str, Fold] = {}
 
@@ -40,7 +40,7 @@ class Rebuilt:
     """When the oldest of them occurred: what was before is not stored any more."""
     last_at: datetime | None = None
     cut: bool = False
-    """There are more than MOST_FOLDED events; only the oldest were read, the state is of then."""
+    """There are more events than were to be read; the state is that after the oldest of them."""
 
     @property
     def state(self) -> State:
@@ -74,21 +74,23 @@ def folded_types() -> frozenset[str]:
     return frozenset(_folds)
 
 
-def rebuild(domain: str, entity_id: str, at: datetime | None = None) -> Rebuilt:
+def rebuild(
+    domain: str, entity_id: str, at: datetime | None = None, *, most: int = MOST_FOLDED
+) -> Rebuilt:
     """Fold what is stored about an entity, in the order in which it occurred.
 
     `at` leaves out what occurred later: the state as it was then. What the janitor has removed is
-    missing (`Rebuilt.first_at`). One statement on the index of entities, at most MOST_FOLDED rows.
+    missing (`Rebuilt.first_at`). One statement on the index of entities, of at most `most` events.
     """
     rows = (
         StoredEvent.objects.filter(domain=domain, entity_id=entity_id)
         .order_by("seq")
-        .values_list("seq", "body")[: MOST_FOLDED + 1]
+        .values_list("seq", "body")[: most + 1]
     )
     read = [(Event.from_json(body), seq) for seq, body in rows]
-    events = sorted(read[:MOST_FOLDED], key=lambda one: (one[0].occurred_at, one[1]))
+    events = sorted(read[:most], key=lambda one: (one[0].occurred_at, one[1]))
     chosen = [event for event, _ in events if at is None or event.occurred_at <= at]
-    return _folded(domain, entity_id, chosen, cut=len(read) > MOST_FOLDED)
+    return _folded(domain, entity_id, chosen, cut=len(read) > most)
 
 
 def _folded(domain: str, entity_id: str, events: list[Event], *, cut: bool) -> Rebuilt:

@@ -5,6 +5,7 @@ from django.urls import path
 from monitoring.views import (
     chains,
     dead_letters,
+    entities,
     events,
     groups,
     live,
@@ -23,6 +24,7 @@ urlpatterns = [
     path("events/", events.events, name="events"),
     path("events/<uuid:event_id>/", events.event, name="event"),
     path("events/<uuid:event_id>.json", events.event_json, name="event-json"),
+    path("entities/<str:domain>/<path:entity_id>/", entities.entity, name="entity"),
     path("chains/<uuid:correlation_id>/", chains.chain, name="chain"),
     path("chains/<uuid:correlation_id>.json", chains.chain_json, name="chain-json"),
     path("groups/", groups.groups, name="groups"),

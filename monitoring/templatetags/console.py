@@ -147,6 +147,16 @@ def pretty(data: Mapping[str, Any]) -> str:
 
 
 @register.filter
+def state_value(value: object) -> str:
+    """A value of a rebuilt state in one line: a list with commas, a table as ``STRK USD 1500``."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {amount}" for name, amount in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "—" if value is None else str(value)
+
+
+@register.filter
 def as_json(data: object) -> str:
     """For a `data-` attribute that a script reads; escaped by the template like any text."""
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False)

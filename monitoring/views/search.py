@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 from pydantic import BaseModel, Field
 
+from events.queries.events import split_entity
 from events.queries.find import Found, Match, find
 from monitoring import params
 
@@ -48,7 +49,9 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def address(match: Match) -> str:
-    """Where a match is shown; an entity has the list of its events."""
+    """Where a match is shown; an id that several domains know has the list of its events."""
+    if match.kind == "entity" and match.domain:
+        return reverse("entity", args=[match.domain, split_entity(match.key)[1]])
     if match.kind == "entity":
         wanted = {"entity": match.key, "domain": match.domain}
         return f"{reverse('events')}?{urlencode({n: v for n, v in wanted.items() if v})}"

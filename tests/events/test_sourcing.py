@@ -100,13 +100,10 @@ def test_what_has_no_fold_or_is_not_valid_is_counted_and_passed_over(bus: Bus) -
     assert found.passed_over == {"Trading.Position.Modified": 1, "Trading.Position.Sold": 1}
 
 
-def test_more_events_than_are_read_are_said_to_be_cut(
-    bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sourcing, "MOST_FOLDED", 2)
+def test_more_events_than_are_to_be_read_are_said_to_be_cut(bus: Bus) -> None:
     bus.publish(*(position("Modified", hour, quantity=str(hour + 1)) for hour in range(3)))
 
-    found = rebuild("trading", "p-1")
+    found = rebuild("trading", "p-1", most=2)
 
     assert (found.cut, found.folded, found.state["quantity"]) == (True, 2, Decimal(2))
 

@@ -20,6 +20,8 @@ OPEN = {"login", "theme"}
 ARGUMENTS: dict[str, Any] = {
     "event_id": "01a1fc6f-fe6e-7234-bda3-6a9299b7972a",
     "correlation_id": "01a1fc6f-fe6e-7234-bda3-6a9299b7972a",
+    "domain": "trading",
+    "entity_id": "nobody",
     "name": "nothing",
     "pk": 1,
 }

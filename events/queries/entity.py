@@ -1,0 +1,70 @@
+"""One entity: everything that happened to it, and its state rebuilt from that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from events.models import StoredEvent
+from events.queries import events
+from events.queries.events import EventFilter, EventPage
+from events.registry import registry
+from events.sourcing import Rebuilt, rebuild
+
+MOST_FOLDED = 1_000
+"""Events that a page folds: more would take it longer than its budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityView:
+    """One id in one domain, as of `at` where that is given."""
+
+    domain: str
+    entity_id: str
+    labels: tuple[str, ...]
+    """What it is, by the types on this page of its history: ``position``, ``user``."""
+    at: datetime | None
+    page: EventPage
+    rebuilt: Rebuilt
+    elsewhere: tuple[str, ...]
+    """Other domains that have events about the same id; it may be something else there."""
+
+    @property
+    def command(self) -> str:
+        """The line that tells the same in a terminal."""
+        at = f" --at {self.at.isoformat()}" if self.at else ""
+        return f"manage.py entity {self.domain} {self.entity_id}{at}"
+
+
+def load(
+    domain: str,
+    entity_id: str,
+    at: datetime | None = None,
+    older_than: int | None = None,
+    newer_than: int | None = None,
+    most: int = MOST_FOLDED,
+) -> EntityView | None:
+    """An entity and a page of its history, newest first; None when nothing is stored about it.
+
+    The history is whole whatever `at` is. Three statements and one for each other domain, all on
+    the index of entities; at most `most` events are folded.
+    """
+    chosen = EventFilter(domain=domain, entity_id=entity_id)
+    page = events.page(chosen, older_than=older_than, newer_than=newer_than)
+    if not page.rows and not _is_known(domain, entity_id):
+        return None
+    named = (record.entity.rpartition(f":{entity_id}")[0] for record in page.rows)
+    domains = {entry.domain for entry in registry.all()} - {domain}
+    return EntityView(
+        domain=domain,
+        entity_id=entity_id,
+        labels=tuple(sorted({label for label in named if label})),
+        at=at,
+        page=page,
+        rebuilt=rebuild(domain, entity_id, at, most=most),
+        elsewhere=tuple(other for other in sorted(domains) if _is_known(other, entity_id)),
+    )
+
+
+def _is_known(domain: str, entity_id: str) -> bool:
+    return StoredEvent.objects.filter(domain=domain, entity_id=entity_id).exists()
