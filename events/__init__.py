@@ -4,7 +4,7 @@
     declare  event_type, upcaster, Payload, Money, UserId, PERSONAL, SECRET
     hear     handles, Says, Context, every; EventWorker, BatchWorker, ScheduledWorker
     outcome  Retry, Reject
-    store    remember, folds, rebuild
+    store    remember, note_seen, folds, rebuild
     errors   AstraError, InvalidEvent, UnknownType, Problem, BusUnavailable, BusFull
 
 Names are resolved when first used (PEP 562), so that importing this package costs nothing and
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from events.groups import Says, every, handles
     from events.registry import PERSONAL, SECRET, Money, Payload, UserId, event_type
+    from events.seen import note_seen
     from events.sourcing import folds, rebuild
     from events.store import remember
     from events.tasks import Context
@@ -66,6 +67,7 @@ _HOME = {
     "EventWorker": "workers",
     "ScheduledWorker": "workers",
     "folds": "sourcing",
+    "note_seen": "seen",
     "rebuild": "sourcing",
     "remember": "store",
     "upcaster": "versions",
@@ -96,6 +98,7 @@ __all__ = [
     "every",
     "folds",
     "handles",
+    "note_seen",
     "publish",
     "publish_direct",
     "rebuild",

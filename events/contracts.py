@@ -45,6 +45,7 @@ def schema_of(entry: EventType) -> dict[str, Any]:
     found = entry.payload.model_json_schema(mode="validation")
     return {
         **found,
+        **({"deprecated": True} if entry.deprecated else {}),
         "title": label(entry),
         "description": entry.description,
         "examples": [dict(entry.example)],

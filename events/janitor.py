@@ -16,8 +16,9 @@ from events.dead_letters import resolve_handled
 from events.envelope import now
 from events.failures import MOST_DELAY_S
 from events.groups import every, groups
-from events.models import DeadLetter, HandledEvent, StoredEvent
+from events.models import DeadLetter, HandledEvent, SeenType, StoredEvent
 from events.registry import registry
+from events.seen import FORGOTTEN_AFTER
 from events.store import writing
 from events.transport.base import RELEASED, ServerInfo
 
@@ -115,6 +116,7 @@ def remove_old_rows() -> None:
     if usual:
         closed = now() - timedelta(days=usual + CLOSED_LETTERS_DAYS)
         _remove(DeadLetter.objects.filter(state=DeadLetter.State.RESOLVED, resolved_at__lt=closed))
+    _remove(SeenType.objects.filter(last_at__lt=now() - FORGOTTEN_AFTER))
 
 
 def _remove_events(days: int, which: Q) -> None:

@@ -50,6 +50,27 @@ class StoredEvent(models.Model):
         return Event.from_json(self.body)
 
 
+class SeenType(models.Model):
+    """That a producer's events of a type and version were seen on the bus, and when last."""
+
+    event_type = models.CharField(max_length=200)
+    event_version = models.PositiveIntegerField()
+    producer = models.CharField(max_length=200)
+    count = models.BigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["event_type", "event_version", "producer"], name="seen_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} v{self.event_version} of {self.producer}: {self.count}"
+
+
 class ConsumerGroup(models.Model):
     """The small number by which the inbox knows a group."""
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from django.db.models import QuerySet
 
 from events import crash, transport
 from events.audit import Actor, record
-from events.envelope import now
+from events.bus import publish
+from events.conf import bus_settings
+from events.envelope import Event, now
 from events.errors import BusUnavailable, Refused
 from events.groups import every
 from events.models import DeadLetter, Operation
 from events.store import after_commit, writing
 from events.transport.base import Redelivery
 
-__all__ = ["Actor", "Refused", "redeliver_waiting", "replay_dead_letters"]
+__all__ = ["Actor", "Refused", "publish_test_event", "redeliver_waiting", "replay_dead_letters"]
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +66,23 @@ def replay_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> Operat
         )
         after_commit(_redeliver_now)
     return operation
+
+
+def publish_test_event(actor: Actor, event_type: str, data: Mapping[str, Any]) -> Event:
+    """Publish an event of a registered type, marked synthetic; the audit row names its id.
+
+    Raises Refused when the actor may not, InvalidEvent with every field that is wrong, and then
+    publishes nothing.
+    """
+    if not actor.may_operate:
+        raise Refused(f"{actor.name} may not publish test events; the role operator may")
+    event = Event.new(
+        event_type, data, producer=f"test@{bus_settings().version}", metadata={"synthetic": True}
+    )
+    with writing():
+        publish(event)
+        record(actor, "events.publish-test", str(event.event_id), type=event.event_type)
+    return event
 
 
 @every(0.5, name="redeliver")

@@ -64,6 +64,8 @@ class EventType:
     payload: type[Payload]
     compatibility: Compatibility = "backward"
     """What a change of its payload must not break; `manage.py registry check` sees to it."""
+    deprecated: str = ""
+    """What to say instead; empty while it is to be said."""
 
     @property
     def domain(self) -> str:
@@ -186,6 +188,7 @@ def event_type(
     retention_days: int | None = None,
     since: str = "0.1",
     compatibility: Compatibility = "backward",
+    deprecated: str = "",
 ) -> Callable[[type[P]], type[P]]:
     """Register the payload model it decorates as an event type.
 
@@ -193,7 +196,8 @@ def event_type(
     description; `example` must validate; `retention_days` keeps its events for longer or shorter
     than others, 0 for ever; `compatibility` is what a change within the version must not break:
     ``backward``, since the events that are stored must stay readable, ``forward``, ``full`` or
-    ``none``. Raises ConfigurationError at import otherwise.
+    ``none``; `deprecated` tells producers what to say instead. Raises ConfigurationError at import
+    otherwise.
     """
 
     def register(model: type[P]) -> type[P]:
@@ -211,6 +215,7 @@ def event_type(
             since=since,
             payload=model,
             compatibility=compatibility,
+            deprecated=deprecated,
         )
         _check(entry)
         registry.register(entry)

@@ -81,6 +81,12 @@ def refusal(role: Role, held: Role | None, to: str) -> str:
     return f"The role {role} is needed to {to}; yours is {held or 'none'}."
 
 
+def may_not(request: HttpRequest, role: Role, to: str) -> str:
+    """Why this user may not, empty when they may: for a button that would be refused."""
+    held = role_of(request.user)
+    return "" if held and held >= role else refusal(role, held, to)
+
+
 def without_role(view: View) -> View:
     """Mark a view that a signed-in user without any role may call: signing out."""
     view.needs_role = False  # type: ignore[attr-defined]

@@ -113,3 +113,11 @@ def _largest_unit(seconds: float) -> str:
         if seconds < limit:
             return _with(str(round(seconds / divisor)), unit)
     return _with(str(round(seconds / 86_400)), "d")
+
+
+def percent(share: float) -> str:
+    """``98 %``; what is neither all nor nothing is never shown as all or nothing."""
+    whole = round(share * 100)
+    if 0 < share < 1:
+        whole = min(max(whole, 1), 99)
+    return f"{whole} %"

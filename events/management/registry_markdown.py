@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 
 from events.queries import types
-from events.queries.types import Field, TypeView
+from events.queries.type_fields import Field
+from events.queries.types import TypeView
 from events.registry import registry
 
 

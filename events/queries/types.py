@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, get_args
+from itertools import pairwise
+from typing import Literal
 
-from pydantic.fields import FieldInfo
-
+from events.compatibility import Difference, differences
+from events.contracts import schema_of
 from events.errors import UnknownType
 from events.groups import Group, groups
 from events.queries import events
+from events.queries.observed import Seen
 from events.queries.recorded import Recorded
+from events.queries.type_fields import Field, fields_of
 from events.queries.type_names import meant
 from events.registry import EventType, registry
+
+Traffic = Literal["any", "lively", "silent", "deprecated"]
 
 NEWEST_SHOWN = 5
 """Newest events on a type's page."""
@@ -39,6 +43,10 @@ class TypeRow:
     """Groups that read it, analytics included."""
     sensitive: bool
     """Some of its fields are personal or secret."""
+    seen: Seen | None
+    """What was seen of it; None when nothing was, or nobody asked."""
+    deprecated_and_said: tuple[int, ...]
+    """Versions that are not to be said any more, and still are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +57,6 @@ class Catalogue:
     total: int
     domains: tuple[str, ...]
     owners: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a payload."""
-
-    name: str
-    type: str
-    required: bool
-    constraints: tuple[str, ...]
-    mark: str
-    """personal, secret or empty."""
-    description: str
-    entity: bool
-    """It is the entity id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +82,32 @@ class TypeView:
     newest: tuple[Recorded, ...]
 
 
-def catalogue(search: str = "", domain: str = "", owner: str = "") -> Catalogue:
+def catalogue(
+    search: str = "",
+    domain: str = "",
+    owner: str = "",
+    traffic: Traffic = "any",
+    seen: Mapping[str, Seen] | None = None,
+) -> Catalogue:
     """The types whose name, description, alias or stream contains `search`, each in its newest
-    version. No statement."""
+    version. `seen` is what `observed.seen` told, by which `traffic` narrows. No statement."""
     entries = [entry for entry in registry.all() if registry.is_newest(entry)]
+    deprecated = {(e.name, e.version) for e in registry.all() if e.deprecated}
     versions = Counter(entry.name for entry in registry.all())
     readers = Counter(name for group in groups() for name in group.reads)
+    rows = (
+        _row(
+            entry,
+            versions[entry.name],
+            readers[entry.name],
+            (seen or {}).get(entry.name),
+            deprecated,
+        )
+        for entry in entries
+        if _matches(entry, search.casefold(), domain, owner)
+    )
     return Catalogue(
-        rows=tuple(
-            _row(entry, versions[entry.name], readers[entry.name])
-            for entry in entries
-            if _matches(entry, search.casefold(), domain, owner)
-        ),
+        rows=tuple(row for row in rows if _flows(row, traffic)),
         total=len(entries),
         domains=tuple(sorted({entry.domain for entry in entries})),
         owners=tuple(sorted({entry.owner for entry in entries})),
@@ -131,11 +138,20 @@ def described(entry: EventType, newest: tuple[Recorded, ...] = ()) -> TypeView:
     return TypeView(
         entry=entry,
         versions=tuple(other.version for other in registry.all() if other.name == entry.name),
-        fields=tuple(_fields(entry)),
+        fields=tuple(fields_of(entry)),
         readers=tuple(_reader(group, entry) for group in groups() if entry.name in group.reads),
         said_by=tuple((g.name, g.domain) for g in groups() if entry.name in g.says),
         newest=newest,
     )
+
+
+def changes(view: TypeView) -> tuple[tuple[int, tuple[Difference, ...]], ...]:
+    """What each version changed of the one before it, the newest first. No statement."""
+    entries = [e for e in registry.all() if e.name == view.entry.name]
+    pairs = [
+        (after.version, schema_of(before), schema_of(after)) for before, after in pairwise(entries)
+    ]
+    return tuple((version, differences(old, new)) for version, old, new in reversed(pairs))
 
 
 def _matches(entry: EventType, search: str, domain: str, owner: str) -> bool:
@@ -145,7 +161,23 @@ def _matches(entry: EventType, search: str, domain: str, owner: str) -> bool:
     return any(search in text.casefold() for text in texts)
 
 
-def _row(entry: EventType, versions: int, readers: int) -> TypeRow:
+def _flows(row: TypeRow, traffic: Traffic) -> bool:
+    lively = row.seen is not None and row.seen.lively
+    return {
+        "any": True,
+        "lively": lively,
+        "silent": not lively,
+        "deprecated": bool(row.deprecated_and_said),
+    }[traffic]
+
+
+def _row(
+    entry: EventType,
+    versions: int,
+    readers: int,
+    seen: Seen | None,
+    deprecated: Collection[tuple[str, int]],
+) -> TypeRow:
     return TypeRow(
         name=entry.name,
         version=entry.version,
@@ -157,6 +189,12 @@ def _row(entry: EventType, versions: int, readers: int) -> TypeRow:
         stream=entry.stream,
         readers=readers,
         sensitive=bool(entry.personal or entry.secret),
+        seen=seen,
+        deprecated_and_said=tuple(
+            version
+            for version in (seen.lively_versions if seen else ())
+            if (entry.name, version) in deprecated
+        ),
     )
 
 
@@ -169,89 +207,3 @@ def _reader(group: Group, entry: EventType) -> Reader:
         says=tuple(dict.fromkeys(said)),
         everything=any("*" in handler.reads for handler in handlers),
     )
-
-
-def _fields(entry: EventType) -> Iterator[Field]:
-    """The fields of the payload model, from the JSON schema pydantic makes of it."""
-    schema = entry.payload.model_json_schema(mode="serialization")
-    required = set(entry.payload.model_json_schema().get("required", ()))
-    marks = dict.fromkeys(entry.personal, "personal") | dict.fromkeys(entry.secret, "secret")
-    for name, model in entry.payload.model_fields.items():
-        wire = schema["properties"].get(name, {})
-        options = [option for option in wire.get("anyOf", [wire]) if option != NOTHING]
-        decimal = _mentions(model.annotation, Decimal)
-        yield Field(
-            name=name,
-            type="decimal in a string" if decimal else " or ".join(map(_type, options)),
-            required=name in required,
-            constraints=tuple(_constraints(options, model, name in required, decimal)),
-            mark=marks.get(name, ""),
-            description=_described(model, options),
-            entity=name == entry.entity_field,
-        )
-
-
-NOTHING = {"type": "null"}
-"""How the schema says that a field may be absent; `required` says it already."""
-
-NAMED_FORMATS = {"ipvanyaddress": "IP address", "date-time": "date and time", "uuid": "UUID"}
-
-
-def _mentions(annotation: Any, kind: type) -> bool:
-    return annotation is kind or any(_mentions(part, kind) for part in get_args(annotation))
-
-
-def _described(model: FieldInfo, options: Sequence[Mapping[str, Any]]) -> str:
-    """Its own description, or that of the only type it may have."""
-    return model.description or next((o["description"] for o in options if "description" in o), "")
-
-
-def _type(wire: Mapping[str, Any]) -> str:
-    """``integer``, ``date``, ``list of string``."""
-    if "enum" in wire or "const" in wire:
-        return "one of"
-    if wire.get("type") == "array":
-        return f"list of {_type(wire.get('items', {}))}"
-    name = str(wire.get("format") or wire.get("type") or "any")
-    return NAMED_FORMATS.get(name, name)
-
-
-WORDS = {
-    "minimum": "at least {}",
-    "maximum": "at most {}",
-    "exclusiveMinimum": "more than {}",
-    "exclusiveMaximum": "less than {}",
-    "maxLength": "at most {} characters",
-    "minItems": "at least {}",
-    "maxItems": "at most {}",
-}
-"""Keywords of the JSON schema in words."""
-
-BOUNDS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
-"""Bounds of a decimal, which the JSON schema of a string does not show."""
-
-WORTH_SAYING = 2**53
-"""Larger bounds are those of the column, not of the matter."""
-
-
-def _constraints(
-    options: Sequence[Mapping[str, Any]], model: FieldInfo, required: bool, decimal: bool
-) -> Iterator[str]:
-    for option in options:
-        yield from _option_constraints(option)
-    for limit in model.metadata if decimal else ():
-        found = ((text, getattr(limit, bound, None)) for bound, text in BOUNDS.items())
-        yield from (text.format(value) for text, value in found if value is not None)
-    if not required and model.default is not None:
-        yield f"{model.default} when absent"
-
-
-def _option_constraints(option: Mapping[str, Any]) -> Iterator[str]:
-    listed = option.get("items", option)
-    if "enum" in listed:
-        yield ", ".join(map(str, listed["enum"]))
-    if "const" in listed:
-        yield str(listed["const"])
-    for keyword, text in WORDS.items():
-        if keyword in option and abs(option[keyword]) < WORTH_SAYING:
-            yield text.format(option[keyword])

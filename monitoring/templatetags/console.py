@@ -30,6 +30,7 @@ register = template.Library()
 
 register.filter("number", formats.number)
 register.filter("rate", formats.rate)
+register.filter("percent", formats.percent)
 register.filter("duration", formats.duration)
 register.filter("size", formats.size)
 register.filter("spelled", formats.spelled)

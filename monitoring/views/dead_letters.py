@@ -17,7 +17,7 @@ from events.queries import dead_letter as letter_query
 from events.queries import dead_letters as query
 from events.queries import groups, operations
 from monitoring import params
-from monitoring.access import Role, refusal, requires, role_of
+from monitoring.access import Role, may_not, requires
 from monitoring.excerpts import excerpt, pretty_json
 from monitoring.missing import missing
 from monitoring.requests import PageRequest
@@ -60,7 +60,7 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
         "tabs": [(state, asked.link(state=state, failure="")) for state in query.STATES],
         "groups": groups.names(),
         "totals": query.totals(),
-        "may_not": _may_not(request),
+        "may_not": may_not(request, Role.OPERATOR, "replay"),
         "operations": operations.newest(OPERATIONS_SHOWN, asked.group),
     }
     if asked.failure:
@@ -85,7 +85,7 @@ def dead_letter(request: HttpRequest, pk: int) -> HttpResponse:
         "view": found,
         "letter": found.letter,
         "payload": excerpt(pretty_json(found.data)),
-        "may_not": _may_not(request),
+        "may_not": may_not(request, Role.OPERATOR, "replay"),
     }
     return render(request, "dead_letter.html", context)
 
@@ -120,9 +120,3 @@ def _confirm(
     }
     name = "dead_letters/_replay.html" if request.htmx else "dead_letters/replay.html"
     return render(request, name, context, status=status)
-
-
-def _may_not(request: HttpRequest) -> str:
-    """Why this user may not replay; empty when they may."""
-    role = role_of(request.user)
-    return "" if role and role >= Role.OPERATOR else refusal(Role.OPERATOR, role, "replay")

@@ -9,8 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from pydantic import BaseModel, Field
 
-from events.queries import types as query
-from monitoring import params
+from events.queries import observed, types
+from monitoring import access, params
+from monitoring.access import Role
 from monitoring.excerpts import pretty_json
 from monitoring.missing import missing
 from monitoring.requests import PageRequest
@@ -22,16 +23,21 @@ class Asked(BaseModel):
     q: Annotated[str, Field(max_length=200)] = ""
     domain: Annotated[str, Field(max_length=60)] = ""
     owner: Annotated[str, Field(max_length=60)] = ""
+    seen: types.Traffic = "any"
 
 
 @require_safe
 def registry(request: PageRequest) -> HttpResponse:
     """The catalogue."""
     asked = params.read(Asked, request.GET)
+    filtered = asked != Asked()
     context = {
         "asked": asked,
-        "catalogue": query.catalogue(asked.q, asked.domain, asked.owner),
-        "filtered": asked != Asked(),
+        "catalogue": types.catalogue(
+            asked.q, asked.domain, asked.owner, asked.seen, observed.seen()
+        ),
+        "filtered": filtered,
+        "unregistered": () if filtered else observed.unregistered(),
     }
     return render(request, "registry/_list.html" if request.htmx else "registry.html", context)
 
@@ -39,10 +45,18 @@ def registry(request: PageRequest) -> HttpResponse:
 @require_safe
 def event_type(request: HttpRequest, name: str) -> HttpResponse:
     """One type; an alias leads to the name it stands for."""
-    found = query.load(name)
+    found = types.load(name)
     if found is None:
         return missing(request, "event type", name)
     if name not in (found.entry.name, f"{found.entry.name}.v{found.entry.version}"):
         return redirect("event-type", name=found.entry.name)
-    context = {"view": found, "example": pretty_json(found.entry.example)}
+    context = {
+        "view": found,
+        "name": f"{found.entry.name}.v{found.entry.version}",
+        "may_not": access.may_not(request, Role.OPERATOR, "publish test events"),
+        "example": pretty_json(found.entry.example),
+        "observed": observed.observed(found.entry.name),
+        "sample": observed.SAMPLE,
+        "changes": types.changes(found),
+    }
     return render(request, "event_type.html", context)

@@ -19,8 +19,9 @@ from events.janitor import (
     remove_old_rows,
     trim_streams,
 )
-from events.models import ConsumerGroup, DeadLetter, HandledEvent, StoredEvent
+from events.models import ConsumerGroup, DeadLetter, HandledEvent, SeenType, StoredEvent
 from events.registry import registry
+from events.seen import note_seen
 from events.transport.base import RELEASED, ServerInfo
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
@@ -343,3 +344,12 @@ def test_an_event_that_was_handled_after_all_has_no_open_letter(bus: Bus) -> Non
 
     resolved = DeadLetter.objects.filter(state="resolved").values_list("pk", flat=True)
     assert list(resolved) == [closed]
+
+
+def test_a_producer_that_said_nothing_for_long_is_forgotten(db: None) -> None:
+    note_seen([trade(producer="old@1"), trade(producer="new@1")])
+    SeenType.objects.filter(producer="old@1").update(last_at=days_ago(91))
+
+    remove_old_rows()
+
+    assert list(SeenType.objects.values_list("producer", flat=True)) == ["new@1"]

@@ -147,7 +147,7 @@ def test_the_registry_is_searched(viewer: Client) -> None:
 def test_htmx_gets_the_catalogue_alone(viewer: Client) -> None:
     answer = viewer.get("/registry/?q=trade", headers={"HX-Request": "true"})
 
-    assert answer.content.decode().startswith('<section class="panel" id="types">')
+    assert answer.content.decode().startswith('<div class="stack" id="types">')
 
 
 def test_one_type_shows_schema_example_readers_and_newest_events(bus: Bus, viewer: Client) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from events import Context, Event, every, handles, remember
+from events import Context, Event, every, handles, note_seen, remember
 from events.domains.analytics.models import MinuteMetric
 from events.domains.rows import forget, locked, save
 
@@ -52,5 +52,7 @@ def forget_old_metrics() -> None:
 
 @handles("*", group="audit_trail_recorders", batch=True, linger_ms=LINGER_MS)
 def record_events(events: Sequence[Event], contexts: Sequence[Context]) -> None:
-    """Store the events that came straight to the bus; the others were stored when published."""
+    """Store the events that came straight to the bus, the others were stored when published; and
+    note who says what."""
     remember(events)
+    note_seen(events)

@@ -48,6 +48,7 @@ class _Payment(Payload):
         "purpose": "subscription",
         "plan": "pro",
     },
+    deprecated="Say v2, which tells how it was paid.",
 )
 class PaymentCompletedV1(_Payment):
     """A payment of a user arrived; how it was paid is not told."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from events.queries import types
-from events.queries.types import Field, TypeView
+from events.queries.type_fields import Field
+from events.queries.types import TypeView
 from events.registry import registry
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
