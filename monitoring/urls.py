@@ -36,6 +36,7 @@ urlpatterns = [
     path("operations/<int:pk>/", operations.operation, name="operation"),
     path("workers/", workers.workers, name="workers"),
     path("registry/", registry.registry, name="registry"),
+    path("flow/", registry.flow, name="flow"),
     path("registry/<str:name>/", registry.event_type, name="event-type"),
     path("registry/<str:name>/publish/", publish.publish, name="publish"),
     path("search/", search.search, name="search"),

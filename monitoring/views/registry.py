@@ -13,7 +13,9 @@ from events.queries import observed, types
 from monitoring import access, params
 from monitoring.access import Role
 from monitoring.excerpts import pretty_json
+from monitoring.flow_map import flow_map
 from monitoring.missing import missing
+from monitoring.readings import readings
 from monitoring.requests import PageRequest
 
 
@@ -60,3 +62,9 @@ def event_type(request: HttpRequest, name: str) -> HttpResponse:
         "changes": types.changes(found),
     }
     return render(request, "event_type.html", context)
+
+
+@require_safe
+def flow(request: HttpRequest) -> HttpResponse:
+    """Who says and hears what, with the rates of now."""
+    return render(request, "flow.html", {"map": flow_map(readings.current())})
