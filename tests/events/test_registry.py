@@ -92,7 +92,7 @@ def test_an_entity_field_that_does_not_exist_is_refused() -> None:
 def test_every_type_of_the_vocabulary_says_what_it_is() -> None:
     entries = registry.all()
 
-    assert len(entries) == 51
+    assert len(entries) == 65
     for known in entries:
         assert known.description.endswith("."), known.name
         assert known.owner, known.name
