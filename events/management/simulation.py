@@ -12,7 +12,8 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from events import AstraError, BusUnavailable
-from events.management.traffic import TRADE, Step, Traffic
+from events.management.steps import Step
+from events.management.traffic import TRADE, Traffic
 from events.presence import Heartbeat
 
 PAUSE_S = 1.0

@@ -6,11 +6,10 @@ comes to still depends on what is in the database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import chain
 from random import Random
 from typing import Any, Literal
 from uuid import uuid4
@@ -20,9 +19,9 @@ from events.domains.nft import services as nft
 from events.domains.social import services as social
 from events.domains.trading import services as trading
 from events.domains.user import services as user
-
-MARK = {"synthetic": True}
-"""Metadata of every event of the simulator; what follows from it inherits the mark."""
+from events.management.career_traffic import Careers
+from events.management.desk_traffic import Desk
+from events.management.steps import MARK, Activities, Step, Steps, whatever_happens
 
 FIRST_USERS = 20
 """So many register before the first trade."""
@@ -85,20 +84,8 @@ PLATFORMS = ("x", "reddit", "telegram")
 CLANS = ("clan-cygnus", "clan-lyra", "clan-orion", "clan-vela")
 STARS = ("Altair", "Deneb", "Mizar", "Rigel", "Sirius", "Vega")
 METHODS = ("card", "card", "card", "bank_transfer", "wallet", "crypto", None)
-"""How people pay; one app in seven is an old one, which does not tell."""
+"""How each of them always pays; one app in seven is an old one, which does not tell."""
 REASONS = ("Bought by mistake", "Not as expected", "Paid twice")
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One use of a service: `act` uses it, and returns what the service returned."""
-
-    kind: str
-    act: Callable[[], Any]
-
-
-Steps = Generator[Step, Any, None]
-"""Gives steps; is sent what a step came to, None when it was refused or found nothing to do."""
 
 
 class Traffic:
@@ -111,9 +98,12 @@ class Traffic:
         self._prices = dict(SYMBOLS)
         self._users: list[int] = []
         self._orders: list[str] = []
-        self._positions: list[tuple[str, str]] = []
+        self._positions: list[tuple[str, str, int]] = []
         self._payments: list[str] = []
-        self._activities: tuple[tuple[float, Callable[[], Steps]], ...] = (
+        # They draw from sources of their own, so that they change none of the draws here.
+        self._desk = Desk(seed, self._users, self._prices, self._positions)
+        self._careers = Careers(seed, self._users)
+        self._activities: Activities = (
             (0.04, self._register),
             (0.15, self._begin_session),
             (0.15, self._order),
@@ -138,13 +128,13 @@ class Traffic:
             yield from self._register()
         while True:
             yield from self._trade()
-            for chance, activity in self._activities:
-                if self._random.random() < chance:
-                    yield from activity()
+            yield from whatever_happens(self._random, self._activities)
+            yield from self._desk.steps()
+            yield from self._careers.steps()
 
     def _trade(self) -> Steps:
         """Every third trade fills an order."""
-        trader, symbol, side = self._user(), self._symbol(), self._side()
+        trader, symbol, side = self._trader(), self._symbol(), self._side()
         price = self._price(symbol)
         quantity = (self._trade_value() / price).quantize(Decimal("0.000001"))
         what = (trader, symbol, side, quantity)
@@ -152,14 +142,15 @@ class Traffic:
             placed = yield Step("order", partial(trading.place_order, *what, metadata=MARK))
             if placed:
                 fill = partial(trading.fill_order, placed.entity_id, price, metadata=MARK)
-                yield Step("fill", fill)
+                if (yield Step("fill", fill)):
+                    yield from self._desk.execution(placed.entity_id)
         yield Step(TRADE, partial(trading.execute_trade, *what, price, metadata=MARK))
 
     def _order(self) -> Steps:
         """An order that is left waiting; when there are too many the oldest is withdrawn."""
         symbol = self._symbol()
         limit = (self._price(symbol) * Decimal("0.97")).quantize(Decimal("0.0001"))
-        what = (self._user(), symbol, self._side(), Decimal(self._random.randint(1, 20)), limit)
+        what = (self._trader(), symbol, self._side(), Decimal(self._random.randint(1, 20)), limit)
         placed = yield Step("order", partial(trading.place_order, *what, metadata=MARK))
         if placed:
             self._orders.append(placed.entity_id)
@@ -171,15 +162,15 @@ class Traffic:
         symbol = self._symbol()
         price = self._price(symbol)
         quantity = (Decimal(self._random.randint(100, 20_000)) / price).quantize(Decimal("0.0001"))
-        side, trader = self._random.choice(("long", "short")), self._user()
+        side, trader = self._random.choice(("long", "short")), self._trader()
         place, closes = self._random.randrange(30), self._random.random() < 0.7
         if place >= len(self._positions):
             what = (trader, symbol, side, quantity, price)
             opened = yield Step("position", partial(trading.open_position, *what, metadata=MARK))
             if opened:
-                self._positions.append((opened.entity_id, symbol))
+                self._positions.append((opened.entity_id, symbol, trader))
             return
-        position_id, symbol = self._positions[place]
+        position_id, symbol, _ = self._positions[place]
         price = self._price(symbol)
         if closes:
             del self._positions[place]
@@ -223,7 +214,7 @@ class Traffic:
             pay = partial(financial.complete_payment, payer, PLANS[plan], "subscription", plan=plan)
         else:
             pay = partial(financial.complete_payment, payer, price, "purchase")
-        method = self._random.choice(METHODS)
+        method = METHODS[payer % len(METHODS)]
         paid = yield Step("payment", partial(pay, method=method, metadata=MARK))
         if paid:
             self._payments = [*self._payments[-49:], paid.entity_id]
@@ -285,7 +276,16 @@ class Traffic:
 
     def _user(self) -> int:
         """One of the users; who came first is seen more often."""
-        return self._users[int(len(self._users) * self._random.random() ** 2)]
+        return self._users[self._place()]
+
+    def _trader(self) -> int:
+        """One of the users; who is halted leaves it to the next who is not."""
+        place = self._place()
+        waiting = chain(self._users[place:], self._users)
+        return next(user_id for user_id in waiting if user_id not in self._desk.halted)
+
+    def _place(self) -> int:
+        return int(len(self._users) * self._random.random() ** 2)
 
     def _symbol(self) -> str:
         return self._random.choice(tuple(SYMBOLS))

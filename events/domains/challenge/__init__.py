@@ -1,1 +1,1 @@
-"""Challenge: tasks a user can complete for experience."""
+"""Challenge: tasks a trader takes on, passes phase by phase, or fails."""

@@ -1,1 +1,1 @@
-"""Risk: limits and what happens when they are broken."""
+"""Risk: limits, alerts, scores, and who may not trade."""

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from events import Money, Payload, UserId, event_type
-from events.domains.notation import Currency, Id, Line
+from events.domains.notation import Currency, Id, Line, Share, Symbol
 
-Symbol = Annotated[
-    str,
-    Field(
-        max_length=32,
-        pattern=r"^[A-Z0-9][A-Z0-9._/-]*$",
-        description="What is traded, e.g. STRK or BTC-USD.",
-    ),
-]
 Side = Annotated[Literal["buy", "sell"], Field(description="Which way the trader went.")]
 Price = Annotated[Money, Field(gt=0, description="Price of one unit.")]
 Quantity = Annotated[Money, Field(gt=0, description="How many units.")]
@@ -209,3 +202,76 @@ class ClanBattleScoreUpdated(Payload):
     clan_id: Annotated[Id, Field(description="The clan the trader fights for.")]
     user_id: UserId
     points: Annotated[int, Field(ge=1, le=10**15, description="Points added to the clan's score.")]
+
+
+@event_type(
+    "Trading.OrderExecuted",
+    entity="order_id",
+    owner="trading",
+    aliases=("order_executed",),
+    example={
+        "order_id": "order-51b7",
+        "user_id": 123,
+        "symbol": "STRK",
+        "side": "buy",
+        "quantity": "1200",
+        "price": "1.249",
+        "execution_id": "execution-c80b",
+        "venue": "starknet",
+    },
+)
+class OrderExecuted(_Order):
+    """A venue reported that it executed an order; its trade is counted by TradeExecuted alone."""
+
+    execution_id: Annotated[Id, Field(description="Id of the execution.")]
+    venue: Annotated[Id, Field(description="Where it was executed.")]
+
+
+@event_type(
+    "Trading.SignalGenerated",
+    entity="symbol",
+    owner="trading",
+    aliases=("trading_signal",),
+    example={"symbol": "BTC/USDT", "action": "buy", "confidence": 0.85, "model": "momentum"},
+)
+class SignalGenerated(Payload):
+    """A model or a strategy advises what to do with a symbol."""
+
+    symbol: Symbol
+    action: Annotated[Literal["buy", "sell", "hold"], Field(description="What it advises.")]
+    confidence: Annotated[Share, Field(description="How sure it is, from 0 to 1.")]
+    signal_id: Annotated[Id | None, Field(description="Id of the signal, if it has one.")] = None
+    model: Annotated[Id | None, Field(description="Name of what advises it.")] = None
+
+
+@event_type(
+    "Trading.PnL.Updated",
+    entity="user_id",
+    owner="trading",
+    example={"user_id": 123, "day": "2026-01-14", "realised": "264.00", "unrealised": "-31.50"},
+)
+class PnLUpdated(Payload):
+    """The profit or loss of a user was worked out anew."""
+
+    user_id: UserId
+    day: Annotated[date, Field(description="UTC day the realised part is of.")]
+    realised: Annotated[Money, Field(description="What positions closed on the day brought.")]
+    unrealised: Annotated[Money, Field(description="What closing all others now would bring.")]
+    currency: Currency = "USD"
+
+
+@event_type(
+    "Trading.PortfolioUpdated",
+    entity="user_id",
+    owner="trading",
+    aliases=("portfolio_update",),
+    example={"user_id": 123, "positions": 3, "value": "25740.00", "cost": "25771.50"},
+)
+class PortfolioUpdated(Payload):
+    """What a user holds was valued anew."""
+
+    user_id: UserId
+    positions: Annotated[int, Field(ge=0, le=10**6, description="How many positions are open.")]
+    value: Annotated[Money, Field(ge=0, description="What they are worth at the last prices.")]
+    cost: Annotated[Money, Field(ge=0, description="What they were worth when entered.")]
+    currency: Currency = "USD"

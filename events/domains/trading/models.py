@@ -1,13 +1,16 @@
-"""What trading keeps: trades, volumes, rewards, orders, positions, battles and limits."""
+"""What trading keeps: trades, orders, positions and their value, signals, battles, limits."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from django.db import models
 
 from events.domains.fields import ExactDecimalField
 from events.domains.trading.limits import DAILY_VOLUME, EXPOSURE, SINGLE_TRADE
+
+CENT = Decimal("0.01")
 
 NOTHING_HEARD = datetime(1970, 1, 1, tzinfo=UTC)
 """Older than any event: what a row that has heard nothing yet is as of."""
@@ -114,6 +117,64 @@ class Position(models.Model):
     def is_news(self, state: str, at: datetime) -> bool:
         """Whether an event of `at` tells more than the row knows (see `Order.is_news`)."""
         return (state == self.State.CLOSED, at) > (self.state == self.State.CLOSED, self.as_of)
+
+    def gain_at(self, price: Decimal) -> Decimal:
+        """Profit or loss, to the cent, if it were closed at this price."""
+        gain = price - self.price if self.side == "long" else self.price - price
+        return (gain * self.quantity).quantize(CENT, ROUND_HALF_EVEN)
+
+
+class ProfitAndLoss(models.Model):
+    """Profit or loss of a user as it was worked out last."""
+
+    user_id = models.BigIntegerField(primary_key=True)
+    day = models.DateField(null=True)
+    """The UTC day `realised` is of."""
+    realised = ExactDecimalField(default=0)
+    unrealised = ExactDecimalField(default=0)
+    as_of = models.DateTimeField(default=NOTHING_HEARD)
+
+    def __str__(self) -> str:
+        return f"user {self.user_id}: {self.realised} and {self.unrealised} open"
+
+
+class Portfolio(models.Model):
+    """Value of what a user holds, as it was worked out last."""
+
+    user_id = models.BigIntegerField(primary_key=True)
+    positions = models.PositiveIntegerField(default=0)
+    value = ExactDecimalField(default=0)
+    cost = ExactDecimalField(default=0)
+    as_of = models.DateTimeField(default=NOTHING_HEARD)
+
+    def __str__(self) -> str:
+        return f"user {self.user_id}: {self.value}"
+
+
+class Execution(models.Model):
+    """That and where a venue executed an order."""
+
+    order_id = models.CharField(primary_key=True, max_length=100)
+    execution_id = models.CharField(max_length=100, unique=True)
+    venue = models.CharField(max_length=100)
+    executed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.order_id} at {self.venue}"
+
+
+class Signal(models.Model):
+    """What was advised about a symbol."""
+
+    signal_id = models.CharField(primary_key=True, max_length=100)
+    symbol = models.CharField(max_length=32, db_index=True)
+    action = models.CharField(max_length=4)
+    confidence = models.FloatField()
+    model = models.CharField(max_length=100, blank=True)
+    generated_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.symbol}"
 
 
 class ClanBattle(models.Model):

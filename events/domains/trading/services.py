@@ -11,9 +11,8 @@ from uuid import uuid4
 from django.db import transaction
 
 from events import AstraError, Event, publish
-from events.domains.trading.models import BattleTrader, ClanBattle, Order, Position, Trade
+from events.domains.trading.models import CENT, BattleTrader, ClanBattle, Order, Position, Trade
 
-CENT = Decimal("0.01")
 Metadata = Mapping[str, Any] | None
 
 
@@ -165,8 +164,7 @@ def modify_position(
 def close_position(position_id: str, price: Decimal, *, metadata: Metadata = None) -> Event:
     """Close an open position at this price; the profit or loss is said to the cent."""
     position = _open_position(position_id)
-    gain = price - position.price if position.side == "long" else position.price - price
-    position.pnl = (gain * position.quantity).quantize(CENT, ROUND_HALF_EVEN)
+    position.pnl = position.gain_at(price)
     position.price, position.state = price, Position.State.CLOSED
     return _said_of_position(position, "Closed", metadata, pnl=position.pnl)
 

@@ -6,7 +6,12 @@ from collections import Counter
 from itertools import islice
 from typing import Any
 
-from events.management.traffic import FIRST_USERS, TRADE, Step, Traffic
+import pytest
+
+from events.management.career_traffic import Careers
+from events.management.desk_traffic import MOST_HALTED, Desk
+from events.management.steps import Step
+from events.management.traffic import FIRST_USERS, TRADE, Traffic
 
 
 def planned(seed: int, count: int) -> list[Step]:
@@ -50,3 +55,43 @@ def test_every_domain_gets_its_share() -> None:
     seldom = {kind for kind, count in kinds.items() if count < 10}
     assert seldom <= {"refund"}
     assert {"payment", "sale", "claim", "like", "battle", "session", "viral"} <= set(kinds)
+
+
+def test_what_happens_beside_the_trades_changes_none_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    among_others = traded(planned(7, 4_000))
+
+    for others in (Desk, Careers):
+        monkeypatch.setattr(others, "steps", lambda _: iter(()))
+    monkeypatch.setattr(Desk, "execution", lambda *_: iter(()))
+    alone = traded(planned(7, 4_000))
+
+    assert len(alone) > len(among_others) > 500
+    assert alone[: len(among_others)] == among_others
+
+
+def test_who_is_halted_neither_trades_nor_orders_nor_opens_a_position() -> None:
+    traffic = Traffic(7)
+    steps = traffic.steps()
+    users = [next(steps).act.keywords["user_id"]]  # type: ignore[attr-defined]
+    traffic._desk.halted = users
+
+    later = [step for step in islice(steps, 4_000) if step.kind in {TRADE, "order", "position"}]
+
+    assert len(later) > 500
+    assert users[0] not in {step.act.args[0] for step in later}  # type: ignore[attr-defined]
+
+
+def test_only_so_many_are_halted_and_who_was_first_resumes_first() -> None:
+    steps = Traffic(7).steps()
+    step, said = next(steps), []
+    while len(said) < 40:
+        if step.kind in {"halt", "resume"}:
+            said.append((step.kind, step.act.args[0]))  # type: ignore[attr-defined]
+        step = steps.send("done" if step.kind == "halt" else None)
+
+    halted = [user_id for kind, user_id in said if kind == "halt"]
+    resumed = [user_id for kind, user_id in said if kind == "resume"]
+    assert resumed == halted[: len(resumed)]
+    assert len(halted) - len(resumed) in {MOST_HALTED - 1, MOST_HALTED}

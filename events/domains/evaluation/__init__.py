@@ -1,0 +1,1 @@
+"""Evaluation: how a trader is judged, by which rules and figures."""

@@ -1,0 +1,1 @@
+"""Market: what things cost at the moment."""

@@ -1,0 +1,1 @@
+"""System: how services, models and strategies do."""
