@@ -31,6 +31,9 @@ BELONGS_TO = {
     "replay": "dead-letters",
     "operation": "dead-letters",
     "event-type": "registry",
+    "publish": "registry",
+    "flow": "registry",
+    "entity": "events",
 }
 """Pages without an item of their own light up the item one gets to them by."""
 

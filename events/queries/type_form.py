@@ -11,7 +11,7 @@ from uuid import UUID
 from events.errors import Problem
 from events.models import StoredEvent
 from events.privacy import MASK, masked
-from events.queries.type_fields import NOTHING, fields_of
+from events.queries.type_fields import NOTHING, Field, fields_of
 from events.registry import EventType
 
 Kind = Literal["choice", "number", "text", "json"]
@@ -45,7 +45,7 @@ def inputs(
             required=field.required,
             options=tuple(_options(properties[field.name])),
             value=_written(values.get(field.name)),
-            hint="; ".join(filter(None, (field.description, *field.constraints))),
+            hint=_hint(field),
             wrong=told.get(field.name, ""),
         )
         for field in fields_of(entry)
@@ -90,6 +90,13 @@ def values_of_event(entry: EventType, event_id: UUID) -> dict[str, Any] | None:
     if row is None:
         return None
     return {name: value for name, value in masked(row.event).items() if value != MASK}
+
+
+def _hint(field: Field) -> str:
+    """``Id of the user. At least 1.``"""
+    bounds = "; ".join(field.constraints)
+    sentence = f"{bounds[:1].upper()}{bounds[1:]}." if bounds else ""
+    return " ".join(filter(None, (field.description, sentence)))
 
 
 def _kind(schema: Mapping[str, Any]) -> Kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,6 +19,9 @@ from monitoring.missing import missing
 from monitoring.readings import readings
 from monitoring.requests import PageRequest
 
+ROWS = 100
+"""Types on one page: a thousand rows would take longer than its budget."""
+
 
 class Asked(BaseModel):
     """What to list, as the address says it."""
@@ -26,20 +30,29 @@ class Asked(BaseModel):
     domain: Annotated[str, Field(max_length=60)] = ""
     owner: Annotated[str, Field(max_length=60)] = ""
     seen: types.Traffic = "any"
+    start: Annotated[int, Field(ge=0)] = 0
+
+    def link(self, start: int) -> str:
+        """The query string of the page that begins there."""
+        told = self.model_dump(exclude_defaults=True) | {"start": start}
+        return "?" + urlencode({name: value for name, value in told.items() if value})
 
 
 @require_safe
 def registry(request: PageRequest) -> HttpResponse:
     """The catalogue."""
     asked = params.read(Asked, request.GET)
-    filtered = asked != Asked()
+    filtered = asked.model_copy(update={"start": 0}) != Asked()
+    catalogue = types.catalogue(asked.q, asked.domain, asked.owner, asked.seen, observed.seen())
+    end = asked.start + ROWS
     context = {
         "asked": asked,
-        "catalogue": types.catalogue(
-            asked.q, asked.domain, asked.owner, asked.seen, observed.seen()
-        ),
+        "catalogue": catalogue,
+        "rows": catalogue.rows[asked.start : end],
+        "before": asked.link(max(0, asked.start - ROWS)) if asked.start else "",
+        "after": asked.link(end) if end < len(catalogue.rows) else "",
         "filtered": filtered,
-        "unregistered": () if filtered else observed.unregistered(),
+        "unregistered": () if filtered or asked.start else observed.unregistered(),
     }
     return render(request, "registry/_list.html" if request.htmx else "registry.html", context)
 
