@@ -53,12 +53,17 @@ def schema_of(entry: EventType) -> dict[str, Any]:
         "x-owner": entry.owner,
         "x-since": entry.since,
         "x-entity": entry.entity_field,
-        "x-aliases": list(entry.aliases),
+        "x-aliases": _aliases(entry.name),
         "x-compatibility": entry.compatibility,
         "x-personal": list(entry.personal),
         "x-secret": list(entry.secret),
         "x-retention-days": entry.retention_days,
     }
+
+
+def _aliases(name: str) -> list[str]:
+    """Other spellings of a type; they are the same whichever version declares them."""
+    return sorted({a for entry in registry.all() if entry.name == name for a in entry.aliases})
 
 
 def document() -> dict[str, Any]:
