@@ -64,8 +64,16 @@ def letter(**changes: Any) -> int:
     return DeadLetter.objects.create(**{**facts, **changes}).pk
 
 
+@pytest.fixture(autouse=True)
+def nothing_special(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every type be kept as long as the settings say, whatever it declares."""
+    for entry in registry.all():
+        usual = replace(entry, retention_days=None)
+        monkeypatch.setitem(registry._types, (entry.name, entry.version), usual)
+
+
 @pytest.fixture
-def kept_for(monkeypatch: pytest.MonkeyPatch) -> KeptFor:
+def kept_for(nothing_special: None, monkeypatch: pytest.MonkeyPatch) -> KeptFor:
     """Let trades have a retention of their own."""
 
     def keep(days: int | None) -> None:
