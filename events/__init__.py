@@ -1,11 +1,11 @@
 """Everything a domain needs to say and to hear events.
 
-    say      publish, publish_direct, Event
+    say      publish, publish_direct, Event, adapt
     declare  event_type, upcaster, Payload, Money, UserId, PERSONAL, SECRET
     hear     handles, Says, Context, every; EventWorker, BatchWorker, ScheduledWorker
     outcome  Retry, Reject
     store    remember, note_seen, folds, rebuild
-    errors   AstraError, InvalidEvent, UnknownType, Problem, BusUnavailable, BusFull
+    errors   AstraError, InvalidEvent, UnknownType, UnknownFormat, Problem, BusUnavailable, BusFull
 
 Names are resolved when first used (PEP 562), so that importing this package costs nothing and
 works before Django is set up. What is declared can be listed: ``events.registry.registry.all()``
@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from events.adapters import adapt
     from events.bus import PublishResult, publish, publish_direct
     from events.envelope import Event
     from events.errors import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         Problem,
         Reject,
         Retry,
+        UnknownFormat,
         UnknownType,
     )
     from events.groups import Says, every, handles
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 # Event comes by way of validation, which teaches it to check what it is made of.
 _HOME = {
+    "adapt": "adapters",
     "PublishResult": "bus",
     "publish": "bus",
     "publish_direct": "bus",
@@ -52,6 +55,7 @@ _HOME = {
     "Problem": "errors",
     "Reject": "errors",
     "Retry": "errors",
+    "UnknownFormat": "errors",
     "UnknownType": "errors",
     "Context": "tasks",
     "Says": "groups",
@@ -92,8 +96,10 @@ __all__ = [
     "Retry",
     "Says",
     "ScheduledWorker",
+    "UnknownFormat",
     "UnknownType",
     "UserId",
+    "adapt",
     "event_type",
     "every",
     "folds",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -71,13 +72,15 @@ class BusSettings:
     crash: str = ""
     """Where to crash on purpose, e.g. ``after-commit-before-settle:kill:3`` (see `crash`)."""
     webhook_url: str = ""
+    webhooks: Mapping[str, Any] = field(default_factory=dict)
+    """Bodies of others that are taken as events, by name (see `events.adapters.webhooks`)."""
 
 
 @cache
 def bus_settings() -> BusSettings:
     """Read ``settings.ASTRA``; raises ConfigurationError naming a key that is not known."""
     given: dict[str, object] = dict(getattr(settings, "ASTRA", {}))
-    known = {field.name for field in fields(BusSettings)}
+    known = {one.name for one in fields(BusSettings)}
     unknown = sorted(set(given) - known)
     if unknown:
         raise ConfigurationError(

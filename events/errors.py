@@ -43,6 +43,16 @@ class UnknownType(InvalidEvent):
         super().__init__(event_type, (Problem("event_type", reason),))
 
 
+class UnknownFormat(InvalidEvent):
+    """The producer must act: what it sent is of no format that is known."""
+
+    def __init__(self, tried: tuple[tuple[str, str], ...]) -> None:
+        self.tried = tried
+        """Name of each format, and why it is not that."""
+        told = "; ".join(f"not {name}: {why}" for name, why in tried)
+        super().__init__("event", (Problem("event", f"is of no known format ({told})"),))
+
+
 class BusUnavailable(AstraError):
     """Nobody must act at once: the bus server does not answer; what is in SQL waits.
 

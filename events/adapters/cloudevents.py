@@ -1,0 +1,141 @@
+"""CloudEvents 1.0: structured, binary and batched (CloudEvents specification 1.0.2, JSON event
+format, HTTP protocol binding)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+from events.adapters.base import Headers, event_of, instant, missing, refused, stable_id
+from events.envelope import Event
+from events.errors import UnknownType
+from events.registry import registry
+
+VERSION = "1.0"
+
+ATTRIBUTES = (
+    "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema",
+    "data", "data_base64",
+)  # fmt: skip
+"""Context attributes of the specification, and where the data stand in the JSON format."""
+
+CORRELATION, CAUSATION, METADATA = "correlationid", "causationid", "astrametadata"
+"""Extensions that carry what CloudEvents has no attribute for. The last is JSON in a text: an
+attribute has no structure (specification, section 2)."""
+
+FOREIGN = "cloudevents"
+"""Key of the metadata under which extensions that mean nothing here are kept."""
+
+HEADER = "ce-"
+
+
+class CloudEventsAdapter:
+    """``{"specversion": "1.0", "id": ..., "source": ..., "type": ..., "data": {...}}``, or the
+    same in ``ce-`` headers with the data as the body.
+
+    `type` is a name of the registry with its version (``Trading.TradeExecuted.v1``), perhaps behind
+    a domain name (``com.example.trading.Trading.TradeExecuted.v1``). `source` is the producer,
+    `subject` the entity. An id that is no UUID becomes one of `source` and `id`, which together are
+    unique (section 3.1): the same event sent again is a duplicate here too. Carries everything.
+    """
+
+    name = "cloudevents"
+
+    def why_not(self, raw: Any, headers: Headers) -> str:
+        if f"{HEADER}specversion" in headers:
+            return ""
+        return missing(raw, ("specversion", "type", "source", "id"))
+
+    def read(self, raw: Any, headers: Headers) -> Event:
+        told = _of_headers(raw, headers) if f"{HEADER}specversion" in headers else dict(raw)
+        if told.get("specversion") != VERSION:
+            raise refused("specversion", f"is {told.get('specversion')!r}; {VERSION} is understood")
+        if "data_base64" in told:
+            raise refused("data_base64", "is binary; the data must be a JSON object")
+        kind = str(told.get("datacontenttype", "application/json")).partition(";")[0].strip()
+        if kind != "application/json" and not kind.endswith("+json"):
+            raise refused("datacontenttype", f"is {kind!r}; only JSON is understood")
+        for name in ("id", "source", "type"):
+            if not isinstance(told.get(name), str) or not told[name]:
+                raise refused(name, "must be a text of at least one character")
+        return event_of(
+            _known_name(told["type"]),
+            told.get("data"),
+            event_id=stable_id(told["source"], told["id"]),
+            occurred_at=instant(told.get("time")),
+            correlation_id=told.get(CORRELATION),
+            causation_id=told.get(CAUSATION),
+            producer=told["source"],
+            entity_id=told.get("subject"),
+            metadata=_metadata(told),
+        )
+
+    def write(self, event: Event) -> Any:
+        """The structured form; `binary` gives the other."""
+        told = event.to_dict()
+        extensions = {CORRELATION: told["correlation_id"], CAUSATION: told["causation_id"]}
+        metadata = {name: value for name, value in event.metadata.items() if name != FOREIGN}
+        if metadata:
+            extensions[METADATA] = json.dumps(metadata)
+        kept = event.metadata.get(FOREIGN)
+        return {
+            "specversion": VERSION,
+            "id": told["event_id"],
+            "source": event.producer,
+            "type": f"{event.event_type}.v{event.event_version}",
+            "subject": event.entity_id,
+            "time": told["occurred_at"],
+            "datacontenttype": "application/json",
+            **(kept if isinstance(kept, Mapping) else {}),
+            **{name: value for name, value in extensions.items() if value is not None},
+            "data": told["data"],
+        }
+
+    def binary(self, event: Event) -> tuple[dict[str, str], bytes]:
+        """Headers and body of the binary mode (HTTP protocol binding, section 3.1)."""
+        told = self.write(event)
+        body = json.dumps(told.pop("data")).encode()
+        headers = {"content-type": told.pop("datacontenttype")}
+        # Section 3.1.3.2: what is not printable ASCII, and space, quote and percent, is encoded.
+        safe = "!#$&'()*+,-./:;<=>?@[]^_`{|}~\\"
+        return headers | {HEADER + k: quote(str(v), safe=safe) for k, v in told.items()}, body
+
+
+def _of_headers(raw: Any, headers: Headers) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        name.removeprefix(HEADER): unquote(value)
+        for name, value in headers.items()
+        if name.startswith(HEADER)
+    }
+    if "content-type" in headers:
+        told["datacontenttype"] = headers["content-type"]
+    return {**told, "data": raw}
+
+
+def _known_name(name: str) -> str:
+    """The part of a type that the registry knows; the whole where it knows none."""
+    rest = name
+    while rest:
+        try:
+            registry.resolve(rest)
+        except UnknownType:
+            rest = rest.partition(".")[2]
+        else:
+            return rest
+    return name
+
+
+def _metadata(told: Mapping[str, Any]) -> Any:
+    known = (*ATTRIBUTES, CORRELATION, CAUSATION, METADATA)
+    foreign = {name: value for name, value in told.items() if name not in known}
+    own: Any = {}
+    if METADATA in told:
+        try:
+            own = json.loads(told[METADATA])
+        except (TypeError, ValueError, RecursionError) as error:
+            raise refused(METADATA, f"is no JSON: {error}") from error
+        if not isinstance(own, dict):
+            raise refused(METADATA, "is no JSON object")
+    return {**own, FOREIGN: foreign} if foreign else own

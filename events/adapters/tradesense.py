@@ -1,0 +1,58 @@
+"""TradeSense's dotted events."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from events.adapters.base import Headers, event_of, instant, missing
+from events.envelope import Event
+
+DOTTED = re.compile(r"[A-Z][A-Za-z]*(\.[A-Z][A-Za-z]*){1,2}\.v[0-9]{1,6}")
+"""``{Domain}.{Entity}.{Action}.{Version}``."""
+
+
+class TradeSenseAdapter:
+    """``{"event_type": "Trading.Position.Opened.v1", "timestamp": ..., "payload": {...}}``.
+
+    Carries everything: ``event_id``, ``correlation_id``, ``causation_id``, ``source`` (the
+    producer), ``aggregate_id`` (the entity) and ``metadata`` stand beside them. The version is that
+    of the type's name.
+    """
+
+    name = "tradesense"
+
+    def why_not(self, raw: Any, headers: Headers) -> str:
+        if why := missing(raw, ("event_type", "payload")):
+            return why
+        name = raw["event_type"]
+        if not isinstance(name, str) or not DOTTED.fullmatch(name):
+            return "its event_type is not dotted with a version, such as Trading.Position.Opened.v1"
+        return ""
+
+    def read(self, raw: Any, headers: Headers) -> Event:
+        return event_of(
+            raw["event_type"],
+            raw["payload"],
+            event_id=raw.get("event_id"),
+            occurred_at=instant(raw.get("timestamp")),
+            correlation_id=raw.get("correlation_id"),
+            causation_id=raw.get("causation_id"),
+            producer=raw.get("source"),
+            entity_id=raw.get("aggregate_id"),
+            metadata=raw.get("metadata"),
+        )
+
+    def write(self, event: Event) -> Any:
+        told = event.to_dict()
+        return {
+            "event_type": f"{event.event_type}.v{event.event_version}",
+            "event_id": told["event_id"],
+            "timestamp": told["occurred_at"],
+            "correlation_id": told["correlation_id"],
+            "causation_id": told["causation_id"],
+            "source": event.producer,
+            "aggregate_id": event.entity_id,
+            "payload": told["data"],
+            "metadata": told["metadata"],
+        }

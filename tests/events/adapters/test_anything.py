@@ -1,0 +1,73 @@
+"""Whatever comes in: an event, or a refusal by name; never another error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events import InvalidEvent, adapt
+from events.adapters import MAX_BODY_BYTES, adapt_body
+from events.registry import registry
+
+words = st.sampled_from(
+    ["event_type", "data", "payload", "type", "specversion", "source", "id", "domain", "timestamp",
+     "correlation_id", "metadata", "event_id", "occurred_at", "subject", "time", "1.0",
+     "Trading.TradeExecuted", "Trading.TradeExecuted.v1", "trading_signal", "XPGainedEvent",
+     "trading", "event_version", "astrametadata", "datacontenttype"]
+)  # fmt: skip
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | words
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=8),
+    max_leaves=15,
+)
+headers = st.dictionaries(
+    st.sampled_from(["ce-specversion", "ce-type", "ce-id", "ce-source", "ce-time", "content-type"]),
+    st.text(max_size=12) | words,
+    max_size=6,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(anything, headers)
+def test_any_value_is_an_event_or_is_refused(raw: Any, given_headers: dict[str, str]) -> None:
+    try:
+        adapt(raw, given_headers)
+    except InvalidEvent as error:
+        assert all(problem.field and problem.reason for problem in error.problems)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60), headers)
+def test_any_body_is_an_event_or_is_refused(body: bytes, given_headers: dict[str, str]) -> None:
+    try:
+        adapt_body(body, given_headers)
+    except InvalidEvent as error:
+        assert error.problems[0].reason
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"x" * (MAX_BODY_BYTES + 1), "at most 8,388,608 are read"),
+        (b"[" * 5_000, "is no JSON"),
+        (b"\xff", "is no JSON"),
+        (b'{"event_type": NaN}', "is no JSON"),
+    ],
+)
+def test_a_body_that_is_no_json_or_too_long_is_refused(body: bytes, told: str) -> None:
+    with pytest.raises(InvalidEvent, match=told):
+        adapt_body(body)
+
+
+def test_a_payload_too_large_to_carry_is_refused_in_every_format() -> None:
+    example = registry.resolve("Trading.TradeExecuted").example
+    huge = {**example, "trade_id": "x" * 300_000}
+
+    for raw in (["Trading.TradeExecuted", huge], {"type": "Trading.TradeExecuted", "data": huge}):
+        with pytest.raises(InvalidEvent, match=r"data\.trade_id"):
+            adapt(json.loads(json.dumps(raw)))

@@ -1,0 +1,158 @@
+"""Every foreign format: there and back, and what it cannot carry."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from events import Event, InvalidEvent, UnknownFormat, adapt
+from events.adapters import AdapterRegistry, adapters
+from events.adapters.base import ENVELOPE
+from events.adapters.tradpal import SNAKE
+from events.contracts import label
+from events.errors import ConfigurationError
+from events.registry import EventType, registry
+
+TYPES = registry.all()
+AT = datetime(2026, 1, 15, 12, 30, 15, 250_000, tzinfo=UTC)
+CAUSE = UUID("01a1fc6f-fe6e-7234-bda3-6a9299b7972a")
+
+
+def said(entry: EventType) -> Event:
+    """An event of a type with every field of the envelope set."""
+    return Event.new(
+        label(entry),
+        entry.example,
+        producer="desk@1.2",
+        occurred_at=AT,
+        correlation_id=CAUSE,
+        causation_id=CAUSE,
+        metadata={"synthetic": True, "trace": "00-abc-01"},
+    )
+
+
+def is_carried(name: str, entry: EventType) -> bool:
+    """Whether a format has a word for the type."""
+    if name == "astratrade-legacy":
+        return entry.domain == "gamification" and entry.version == 1
+    if name.endswith("-enhanced"):
+        return entry.domain == name.removesuffix("-enhanced")
+    if name == "tradpal":
+        return any(SNAKE.fullmatch(alias) for alias in entry.aliases)
+    return True
+
+
+KEPT = {
+    "astra": ENVELOPE,
+    "cloudevents": ENVELOPE,
+    "tradesense": ENVELOPE,
+    "trading-enhanced": ENVELOPE - {"metadata"},
+    "social-enhanced": ENVELOPE - {"metadata"},
+    "tradpal": ENVELOPE - {"metadata"},
+    "astratrade-legacy": {
+        "event_id", "event_type", "event_version", "occurred_at", "domain", "entity_id", "data",
+    },
+    "emit-event": {"event_type", "event_version", "domain", "entity_id", "data"},
+}  # fmt: skip
+"""What each format carries; the rest is filled in as for any new event."""
+
+PAIRS = [(name, entry) for name in KEPT for entry in TYPES if is_carried(name, entry)]
+
+
+@pytest.mark.parametrize(("name", "entry"), PAIRS, ids=[f"{n}-{label(e)}" for n, e in PAIRS])
+def test_what_is_written_is_read_as_the_same_event(name: str, entry: EventType) -> None:
+    event = said(entry)
+    written = adapters().named(name).write(event)
+
+    chosen = adapters().choose(written, {})
+    read = adapt(written)
+
+    assert chosen.name == name
+    for field in KEPT[name]:
+        assert getattr(read, field) == getattr(event, field), field
+
+
+def test_every_format_has_types_and_every_type_a_format() -> None:
+    assert {name for name, _ in PAIRS} == set(KEPT) == set(adapters().names)
+    assert not any(set(entry.payload.model_fields) & ENVELOPE for entry in TYPES)
+
+
+def test_a_pair_of_type_and_payload_is_an_event_too() -> None:
+    event = adapt(["Gamification.LevelUp", registry.resolve("Gamification.LevelUp").example])
+
+    assert event.event_type == "Gamification.LevelUp"
+
+
+def test_a_legacy_time_without_a_zone_is_utc_and_seconds_are_understood() -> None:
+    data = {"symbol": "STRK", "price": 1.25, "volume": 3.0}
+    written = {"event_type": "market_data_update", "data": data, "timestamp": "2026-01-15T12:30:15"}
+
+    assert adapt(written).occurred_at == AT.replace(microsecond=0)
+    assert adapt({**written, "timestamp": 1_768_480_215}).occurred_at == AT.replace(microsecond=0)
+    with pytest.raises(InvalidEvent, match="occurred_at"):
+        adapt({**written, "timestamp": "noon"})
+
+
+def test_floats_of_tradpal_become_the_decimals_that_were_meant() -> None:
+    market = {"symbol": "BTC/USDT", "price": 45000.1, "volume": 1234.56}
+    signal = {"symbol": "BTC/USDT", "action": "BUY", "confidence": 0.85}
+
+    quote = adapt({"event_type": "market_data_update", "data": market})
+    advice = adapt({"event_type": "trading_signal", "data": signal})
+
+    assert (quote.data["price"], quote.data["volume"]) == ("45000.1", "1234.56")
+    assert (advice.data["action"], advice.data["confidence"]) == ("buy", 0.85)
+    with pytest.raises(InvalidEvent, match="a float cannot hold it"):
+        adapt({"event_type": "Market.DataUpdated", "data": market})
+
+
+def test_the_same_id_stays_the_same() -> None:
+    event = said(registry.resolve("Trading.TradeExecuted"))
+
+    assert adapt(event.to_dict()) == adapt(event.to_dict()) == event
+
+
+def test_what_no_format_knows_is_refused_with_everything_that_was_tried() -> None:
+    with pytest.raises(UnknownFormat) as refused:
+        adapt({"event_type": "trade", "payload": {}})
+
+    assert [name for name, _ in refused.value.tried] == list(adapters().names)
+    text = str(refused.value)
+    assert "not cloudevents: has no specversion and no type and no source and no id" in text
+    assert "not tradesense: its event_type is not dotted with a version" in text
+
+
+@pytest.mark.parametrize("raw", [None, 7, "text", b"bytes", [], [1, 2], {}, True, [[]], {"a": {}}])
+def test_what_is_no_event_at_all_is_refused(raw: Any) -> None:
+    with pytest.raises(UnknownFormat):
+        adapt(raw)
+
+
+def test_a_wrong_field_is_named_as_in_the_envelope() -> None:
+    bad = {
+        "event_type": "XPGainedEvent",
+        "event_id": "7",
+        "user_id": 7,
+        "xp": -1,
+        "source": "trade",
+        "reason": "Traded",
+    }
+
+    with pytest.raises(InvalidEvent, match="event_id"):
+        adapt(bad)
+    with pytest.raises(InvalidEvent, match=r"data\.xp"):
+        adapt({**bad, "event_id": str(CAUSE)})
+    with pytest.raises(InvalidEvent, match="did you mean Gamification.XPGained"):
+        adapt({**bad, "event_id": str(CAUSE), "event_type": "XPGainEvent"})
+
+
+def test_two_adapters_of_one_name_are_refused_and_an_unknown_name_is_told() -> None:
+    formats = AdapterRegistry([adapters().named("astra")])
+
+    with pytest.raises(ConfigurationError, match="two adapters called 'astra'"):
+        formats.register(adapters().named("astra"))
+    with pytest.raises(ConfigurationError, match="there are astra"):
+        formats.named("edifact")

@@ -1,0 +1,119 @@
+"""Webhooks of others, mapped by configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from events import InvalidEvent, adapt
+from events.adapters import adapters
+from events.errors import ConfigurationError
+
+CHARGE: dict[str, Any] = {
+    "type": "Financial.PaymentCompleted",
+    "when": {"type": "charge.succeeded", "livemode": True},
+    "id": "id",
+    "time": "created",
+    "data": {
+        "payment_id": "data.object.id",
+        "user_id": "data.object.owners.0",
+        "amount": "data.object.amount",
+        "purpose": "=purchase",
+        "method": "=card",
+        "plan": "data.object.plan",
+    },
+}
+BODY: dict[str, Any] = {
+    "id": "evt_1",
+    "type": "charge.succeeded",
+    "livemode": True,
+    "created": 1_768_480_215,
+    "data": {"object": {"id": "ch_1", "owners": [7, 8], "amount": "29.00"}},
+}
+
+
+@pytest.fixture
+def charges(settings: Settings) -> None:
+    settings.ASTRA = {**settings.ASTRA, "webhooks": {"pay": CHARGE}}
+
+
+@pytest.mark.usefixtures("charges")
+def test_a_body_becomes_the_event_its_mapping_says() -> None:
+    event = adapt(BODY)
+
+    assert event.data == {
+        "payment_id": "ch_1",
+        "user_id": 7,
+        "amount": "29.00",
+        "currency": "USD",
+        "purpose": "purchase",
+        "method": "card",
+    }
+    assert (event.producer, event.entity_id) == ("pay", "ch_1")
+    assert event.occurred_at.isoformat() == "2026-01-15T12:30:15+00:00"
+    assert adapt(BODY).event_id == event.event_id
+    assert adapt({**BODY, "id": "evt_2"}).event_id != event.event_id
+
+
+@pytest.mark.usefixtures("charges")
+def test_the_example_it_writes_is_read_as_the_same_event() -> None:
+    event = adapt({**BODY, "id": "01a1fc6f-fe6e-7234-bda3-6a9299b7972a"})
+
+    written = adapters().named("webhook pay").write(event)
+
+    written["data"]["object"]["owners"] = [written["data"]["object"]["owners"]["0"]]
+    assert adapt(written) == event.__class__.new(
+        event.event_type,
+        event.data,
+        event_id=event.event_id,
+        occurred_at=event.occurred_at,
+        producer="pay",
+    )
+
+
+@pytest.mark.usefixtures("charges")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"type": "charge.failed"}, "not webhook pay: type is not 'charge.succeeded'"),
+        ({"livemode": 1}, "not webhook pay: livemode is not True"),
+        ({"data": {"object": {"id": "ch_1", "owners": []}}}, "data.object.owners.0: is missing"),
+        ({"data": []}, "data.object.id: is missing in the body; payment_id of"),
+        ({"created": "noon"}, "occurred_at"),
+    ],
+)
+def test_a_body_that_does_not_fit_says_where(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        adapt({**BODY, **change})
+
+    assert told in str(refused.value)
+
+
+@pytest.mark.usefixtures("charges")
+def test_without_its_id_a_body_is_refused() -> None:
+    with pytest.raises(InvalidEvent, match="id: is missing in the body; it is the event's id"):
+        adapt({name: value for name, value in BODY.items() if name != "id"})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"type": "Financial.Paid"}, "'Financial.Paid' is not a registered event type"),
+        ({"when": {}}, "when"),
+        ({"data": {**CHARGE["data"], "colour": "x"}}, "has no field 'colour'"),
+        ({"data": {"payment_id": "id"}}, "nothing gives 'amount'"),
+        ({"times": "x"}, "times"),
+    ],
+)
+def test_a_mapping_that_cannot_work_is_refused_by_name(
+    settings: Settings, change: dict[str, Any], told: str
+) -> None:
+    settings.ASTRA = {**settings.ASTRA, "webhooks": {"pay": {**CHARGE, **change}}}
+
+    with pytest.raises(ConfigurationError) as refused:
+        adapters()
+
+    assert "ASTRA[\"webhooks\"]['pay']" in str(refused.value)
+    assert told in str(refused.value)
