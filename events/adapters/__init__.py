@@ -18,8 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
-
+from events import strict_json
 from events.adapters.astra import (
     EnhancedEventAdapter,
     Envelope,
@@ -117,8 +116,8 @@ def adapt_body(body: bytes, headers: Mapping[str, str] | None = None) -> list[Ev
     if len(body) > MAX_BODY_BYTES:
         raise refused("body", f"has {len(body):,} bytes, at most {MAX_BODY_BYTES:,} are read")
     try:
-        raw = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raw = strict_json.parsed(body)
+    except ValueError as error:
         raise refused("body", f"is no JSON: {error}") from error
     known = {name.lower(): value for name, value in (headers or {}).items()}
     if not known.get("content-type", "").startswith(BATCH):

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from events import strict_json
 from events.bus import publish
 from events.errors import InvalidEvent, Problem
 from events.validation import MAX_EVENT_BYTES, validated
@@ -88,10 +89,9 @@ def _parsed(line: str) -> dict[str, Any]:
     if len(line) > MAX_EVENT_BYTES:
         raise _bad(f"has {len(line):,} characters, at most {MAX_EVENT_BYTES:,} are read")
     try:
-        raw = json.loads(line, parse_constant=_no_constant, object_pairs_hook=_object)
-    except (ValueError, RecursionError) as error:
-        reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise _bad(f"is not JSON: {reason}") from error
+        raw = strict_json.parsed(line)
+    except ValueError as error:
+        raise _bad(f"is not JSON: {error}") from error
     if not isinstance(raw, dict):
         raise _bad(f"is a JSON {type(raw).__name__}, not an object")
     return raw
@@ -99,20 +99,6 @@ def _parsed(line: str) -> dict[str, Any]:
 
 def _bad(reason: str) -> InvalidEvent:
     return InvalidEvent("event", (Problem("line", reason),))
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; JSON leaves open which of two values counts, so neither does."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"{key[:100]!r} stands in one object twice")
-        found[key] = value
-    return found
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 @contextmanager

@@ -56,7 +56,8 @@ def test_any_body_is_an_event_or_is_refused(body: bytes, given_headers: dict[str
         (b"x" * (MAX_BODY_BYTES + 1), "at most 8,388,608 are read"),
         (b"[" * 5_000, "is no JSON"),
         (b"\xff", "is no JSON"),
-        (b'{"event_type": NaN}', "is no JSON"),
+        (b'{"event_type": NaN}', "is no JSON: NaN is not a JSON number"),
+        (b'{"type": "a", "data": {"x": 1, "x": 2}}', "is no JSON: 'x' stands in one object twice"),
     ],
 )
 def test_a_body_that_is_no_json_or_too_long_is_refused(body: bytes, told: str) -> None:
