@@ -78,6 +78,10 @@ def test_an_id_seen_before_is_not_appended_again(bus: Transport) -> None:
     assert len(take(bus)) == 1
 
 
+def test_nothing_appended_is_nothing(bus: Transport) -> None:
+    assert bus.streams.append([]) == []
+
+
 def test_an_id_twice_in_one_batch_is_appended_once(bus: Transport) -> None:
     item = Append(STREAM, new_event_id(), b"1")
 

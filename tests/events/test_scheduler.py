@@ -11,6 +11,7 @@ from django.db import OperationalError
 
 from events import every, scheduler
 from events import groups as declarations
+from events.errors import BusRefused
 from events.groups import PeriodicJob, jobs
 from events.scheduler import Scheduler
 from tests.bus_fixture import Bus
@@ -237,3 +238,64 @@ def test_a_job_that_takes_long_is_not_run_twice_at_once(
     go_on.set()
 
     assert twice == []
+
+
+def test_a_lease_that_is_given_back_is_not_taken_again_by_a_renewal_under_way(
+    bus: Bus,
+    declare: Callable[..., None],
+    started: Callable[[], Scheduler],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    renewing, given_back = threading.Event(), threading.Event()
+    acquire, drop = bus.memory.acquire, bus.memory.drop
+
+    def slowly(name: str, token: str, lease_s: float) -> bool:
+        if threading.current_thread().name == "job leases":
+            renewing.set()
+            given_back.wait(0.5)  # as long as somebody gives it back meanwhile
+        return acquire(name, token, lease_s)
+
+    def noted(name: str, token: str) -> None:
+        drop(name, token)
+        given_back.set()
+
+    monkeypatch.setattr(scheduler, "LEAST_LEASE_S", 0.2)
+    monkeypatch.setattr(bus.memory, "acquire", slowly)
+    monkeypatch.setattr(bus.memory, "drop", noted)
+    runs = Runs(bus, "long")
+    declare(lambda: (renewing.wait(10), runs.note()), "long")  # type: ignore[arg-type]
+    stopping = started()
+    assert renewing.wait(10)
+
+    stopping.stop()
+
+    assert given_back.is_set()
+    assert runs.held_by == ""
+
+
+def test_leases_are_renewed_on_after_the_server_has_refused_once(
+    bus: Bus,
+    declare: Callable[..., None],
+    started: Callable[[], Scheduler],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    renewals: list[str] = []
+    go_on = threading.Event()
+    acquire = bus.memory.acquire
+
+    def refused_once(name: str, token: str, lease_s: float) -> bool:
+        if threading.current_thread().name == "job leases":
+            renewals.append(name)
+            if len(renewals) == 1:
+                raise BusRefused("READONLY You can't write against a read only replica.")
+        return acquire(name, token, lease_s)
+
+    monkeypatch.setattr(scheduler, "LEAST_LEASE_S", 0.2)
+    monkeypatch.setattr(bus.memory, "acquire", refused_once)
+    declare(lambda: go_on.wait(10), "long")  # type: ignore[arg-type]
+    started()
+
+    eventually(lambda: len(renewals) > 2, what="it is renewed again")
+    go_on.set()
+    assert "job long: its lease was not renewed: READONLY" in caplog.text

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
+from django.apps import apps
 from pydantic import Field
 
 from events import Context, Event, Payload, Reject, event_type, remember, upcaster, versions
@@ -177,6 +178,11 @@ def test_a_version_that_nothing_brings_up_is_refused(parcels: None) -> None:
 
     with pytest.raises(ConfigurationError, match=r"from v2 to v3.*@upcaster\(\"Parcel.Weighed\""):
         versions.check()
+
+
+def test_the_start_is_refused_for_it(parcels: None) -> None:
+    with pytest.raises(ConfigurationError, match="nothing brings Parcel.Weighed from v1 to v2"):
+        apps.get_app_config("events").ready()
 
 
 def test_an_upcaster_whose_result_is_not_valid_is_refused(parcels: None) -> None:
