@@ -17,6 +17,7 @@ from events.envelope import Event, now
 from events.errors import InvalidEvent
 from events.groups import EVERYTHING, groups
 from events.models import DeadLetter, SeenType, StoredEvent
+from events.privacy import masked_text
 from events.registry import registry
 from events.validation import understood
 
@@ -188,7 +189,8 @@ def _producers(name: str, events: Sequence[Event]) -> tuple[Producer, ...]:
             understood(event)
         except InvalidEvent as error:
             invalid[key] += 1
-            failing[key].update(f"{one.field}: {one.reason}" for one in error.problems)
+            told = (f"{one.field}: {one.reason}" for one in error.problems)
+            failing[key].update(masked_text(reason, event) for reason in told)
     rows = SeenType.objects.filter(event_type=name).order_by("-last_at")
     return tuple(
         Producer(
@@ -247,11 +249,22 @@ def _expected(name: str, followed: set[str]) -> tuple[tuple[str, tuple[str, ...]
 
 
 def _refusals(name: str) -> Counter[str]:
+    """Why events of the type could not be read; what is personal or secret in them is masked."""
     rows = DeadLetter.objects.filter(
         group_name=RECORDER, event_type=name, error_class="InvalidEvent"
     )
-    messages = rows.order_by("-event_id").values_list("message", flat=True)[:REFUSED_READ]
-    return Counter(message.removeprefix(f"{name}: ") for message in messages)
+    found = rows.order_by("-event_id").values_list("message", "body")[:REFUSED_READ]
+    return Counter(
+        masked_text(message.removeprefix(f"{name}: "), _event(bytes(body)))
+        for message, body in found
+    )
+
+
+def _event(body: bytes) -> Event | None:
+    try:
+        return Event.from_json(body)
+    except InvalidEvent:
+        return None
 
 
 def _is_registered(name: str) -> bool:

@@ -72,7 +72,7 @@ def test_a_type_tells_who_says_it_and_whether_that_validates(bus: Bus, viewer: C
     page = read(viewer, TRADE)
 
     assert "desk@1 v1 1" in page
-    assert "some do not 0 of 1 data.symbol" in page
+    assert "some do not 0 of 1 do data.symbol" in page
 
 
 def test_a_type_tells_what_follows_and_what_was_declared_and_did_not(

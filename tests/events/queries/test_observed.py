@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from events import Event
+from events import Event, validation
 from events.envelope import new_event_id, now
 from events.groups import Group, groups
 from events.models import SeenType, StoredEvent
 from events.queries import observed as query
 from events.queries.observed import RECORDER, Follower, Producer, observed, seen, unregistered
+from events.registry import EventType, registry
 from events.seen import note_seen
 from events.transport.base import Append
 from tests.bus_fixture import Bus
@@ -117,6 +118,28 @@ def test_what_does_not_validate_any_more_is_told_by_producer_and_field(bus: Bus)
     assert producers["desk@2"].share == 0.0
     ((reason, count),) = producers["desk@2"].failing
     assert (reason.startswith("data.symbol: "), count) == (True, 1)
+
+
+def test_why_something_does_not_validate_never_shows_what_is_personal(
+    bus: Bus, analytics: list[Group], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def telltale(entry: EventType, data: Any) -> Any:
+        raise ValueError(f"cannot make anything of {data['email']}")
+
+    sent = {"user_id": 7, "username": "mira", "email": "mira@example.org"}
+    event = Event.new("User.UserRegistered", sent)
+    bus.publish(event)
+    note_seen([event])
+    monkeypatch.setattr(registry, "is_newest", lambda entry: False)
+    monkeypatch.setattr(validation, "brought_up", telltale)
+    bus.drain([group for group in analytics if group.name == RECORDER])
+
+    found = observed("User.UserRegistered")
+
+    shown = f"{found.producers[0].failing} {found.refusals}"
+    assert (found.producers[0].valid, found.refused) == (0, 1)
+    assert shown.count("cannot make anything of •••• masked") == 2
+    assert "mira@example.org" not in shown
 
 
 def test_a_producer_that_is_not_in_the_sample_has_no_share(bus: Bus) -> None:
