@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from events.conf import bus_settings
-from events.contracts import label
 from events.envelope import Event
 from events.groups import Group, groups
 from events.registry import EventType, registry
@@ -35,10 +34,10 @@ def document() -> dict[str, Any]:
             ),
         },
         "defaultContentType": "application/json",
-        "channels": {label(entry): _channel(entry) for entry in entries},
+        "channels": {entry.label: _channel(entry) for entry in entries},
         "operations": _operations(entries, declared),
         "components": {
-            "messages": {label(entry): _message(entry) for entry in entries},
+            "messages": {entry.label: _message(entry) for entry in entries},
             "schemas": _schemas(entries),
         },
     }
@@ -49,7 +48,7 @@ def _channel(entry: EventType) -> dict[str, Any]:
         "address": entry.stream,
         "title": entry.title,
         "description": entry.description,
-        "messages": {"event": {"$ref": f"#/components/messages/{label(entry)}"}},
+        "messages": {"event": {"$ref": f"#/components/messages/{entry.label}"}},
         "tags": [{"name": entry.domain}],
     }
 
@@ -59,10 +58,10 @@ def _message(entry: EventType) -> dict[str, Any]:
     own = {
         "event_type": {"const": entry.name},
         "event_version": {"const": entry.version},
-        "data": {"$ref": SCHEMAS + label(entry)},
+        "data": {"$ref": SCHEMAS + entry.label},
     }
     return {
-        "name": label(entry),
+        "name": entry.label,
         "title": entry.title,
         "summary": entry.description,
         "contentType": "application/json",
@@ -78,16 +77,16 @@ def _operations(entries: tuple[EventType, ...], declared: tuple[Group, ...]) -> 
     for entry in entries:
         for group in declared:
             if entry.name in group.reads:
-                found[f"{group.name}.reads.{label(entry)}"] = _operation("receive", entry)
+                found[f"{group.name}.reads.{entry.label}"] = _operation("receive", entry)
             if entry.name in group.says and registry.is_newest(entry):
-                found[f"{group.name}.says.{label(entry)}"] = _operation("send", entry)
+                found[f"{group.name}.says.{entry.label}"] = _operation("send", entry)
         if entry.name not in said or not registry.is_newest(entry):
-            found[f"{entry.owner}.says.{label(entry)}"] = _operation("send", entry)
+            found[f"{entry.owner}.says.{entry.label}"] = _operation("send", entry)
     return found
 
 
 def _operation(action: str, entry: EventType) -> dict[str, Any]:
-    channel = f"#/channels/{label(entry)}"
+    channel = f"#/channels/{entry.label}"
     return {
         "action": action,
         "channel": {"$ref": channel},
@@ -100,13 +99,13 @@ def _schemas(entries: tuple[EventType, ...]) -> dict[str, Any]:
     _, found = msgspec.json.schema_components([Event], ref_template=SCHEMAS + "{name}")
     schemas: dict[str, Any] = dict(found)
     for entry in entries:
-        own = f"{label(entry)}."
+        own = f"{entry.label}."
         schema = entry.payload.model_json_schema(
             mode="serialization", ref_template=f"{SCHEMAS}{own}{{model}}"
         )
         for name, definition in schema.pop("$defs", {}).items():
             schemas[own + _plain(name)] = definition
-        schemas[label(entry)] = {**schema, "examples": [dict(entry.example)]}
+        schemas[entry.label] = {**schema, "examples": [dict(entry.example)]}
     return schemas
 
 

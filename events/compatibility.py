@@ -13,7 +13,7 @@ Only what a schema shows is seen: a validator written in Python is not. JSON Sch
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Compatibility = Literal["none", "backward", "forward", "full"]
@@ -36,7 +36,7 @@ PROMISED: Mapping[str, Breaks] = {
 LOWEST = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 HIGHEST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 LITERALS = ("enum", "const")
-STRUCTURE = ("type", "anyOf", "oneOf", "allOf", "$ref", "$defs", "properties", "required", "items")
+STRUCTURE = ("type", "anyOf", "oneOf", "$ref", "$defs", "properties", "required", "items")
 REMARKS = ("title", "description", "examples", "default", "deprecated", "$schema", "$id")
 HANDLED = {*LOWEST, *HIGHEST, *LITERALS, *STRUCTURE, *REMARKS, "additionalProperties"}
 TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
@@ -59,25 +59,37 @@ def differences(old: Schema, new: Schema) -> tuple[Difference, ...]:
     return tuple(_compared("", old, new, _Roots(old, new)))
 
 
-def broken(found: tuple[Difference, ...], promised: str) -> tuple[Difference, ...]:
-    """Those of the differences that break a promise, one of PROMISED."""
-    return tuple(one for one in found if one.breaks & PROMISED[promised])
+def broken(found: Difference, promised: str) -> bool:
+    """Whether a difference breaks a promise, one of PROMISED."""
+    return bool(found.breaks & PROMISED[promised])
 
 
 @dataclass(frozen=True, slots=True)
 class _Roots:
-    """Where the references of each schema lead."""
+    """Where the references of each schema lead, and which pairs of them are being compared: a model
+    that holds itself would be compared for ever."""
 
     old: Schema
     new: Schema
+    under_way: set[tuple[str, str]] = field(default_factory=set)
 
 
 def _compared(path: str, old: Schema, new: Schema, roots: _Roots) -> Iterator[Difference]:
+    named = (str(old.get("$ref", "")), str(new.get("$ref", "")))
+    if all(named):
+        if named in roots.under_way:
+            return
+        roots.under_way.add(named)
+    yield from _values(path, old, new, roots)
+    roots.under_way.discard(named)
+
+
+def _values(path: str, old: Schema, new: Schema, roots: _Roots) -> Iterator[Difference]:
     was, now = _options(old, roots.old), _options(new, roots.new)
-    for kind in was.keys() - now.keys():
+    for kind in [kind for kind in was if kind not in now]:
         if not (kind == "integer" and "number" in now):
             yield Difference(path, f"may no longer be {kind}", BACKWARD)
-    for kind in now.keys() - was.keys():
+    for kind in [kind for kind in now if kind not in was]:
         if kind == "number" and "integer" in was:
             yield Difference(path, "may be any number, it was an integer", FORWARD)
         elif not (kind == "integer" and "number" in was):
@@ -132,9 +144,9 @@ def _same_kind(path: str, old: Schema, new: Schema, roots: _Roots) -> Iterator[D
     yield from _compared_literals(path, old, new)
     yield from _compared_bounds(path, old, new)
     yield from _compared_others(path, old, new)
-    if "items" in old and "items" in new:
-        yield from _compared(f"{path}[]", old["items"], new["items"], roots)
-    if "properties" in old or "properties" in new:
+    if "items" in old or "items" in new:
+        yield from _compared(f"{path}[]", old.get("items", {}), new.get("items", {}), roots)
+    if "object" in (old.get("type"), new.get("type")):
         yield from _compared_properties(path, old, new, roots)
 
 
@@ -197,6 +209,16 @@ def _compared_properties(
                 told = "is required, it was optional" if required else "is optional now"
                 yield Difference(field, told, BACKWARD if required else FORWARD)
             yield from _compared(field, was[name], now[name], roots)
+    yield from _compared_rest(path, old, new, roots)
+
+
+def _compared_rest(path: str, old: Schema, new: Schema, roots: _Roots) -> Iterator[Difference]:
+    """What fields nobody declared may be: a schema, or true and false for anything and nothing."""
+    was, now = old.get("additionalProperties", True), new.get("additionalProperties", True)
+    if was is not False and now is not False:
+        open_was = was if isinstance(was, Mapping) else {}
+        open_now = now if isinstance(now, Mapping) else {}
+        yield from _compared(f"{path}.*", open_was, open_now, roots)
     if _is_closed(old) != _is_closed(new):
         closed = _is_closed(new)
         told = "refuses fields nobody declared" if closed else "admits fields nobody declared"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from events.compatibility import BACKWARD, BOTH, PROMISED, Difference, differences
+from events.compatibility import BACKWARD, BOTH, PROMISED, Difference, broken, differences
 from events.errors import ConfigurationError
 from events.registry import EventType, registry
 
@@ -34,11 +34,6 @@ class Finding:
     """The level of compatibility that the type promises, or ``marks``, ``names``, ``example``."""
 
 
-def label(entry: EventType) -> str:
-    """``Trading.TradeExecuted.v1``: what a version is called in a document."""
-    return f"{entry.name}.v{entry.version}"
-
-
 def schema_of(entry: EventType) -> dict[str, Any]:
     """What a producer may send as the payload of a version: JSON Schema with what else is known
     of it in ``x-`` keywords. Definitions it needs are its own."""
@@ -46,7 +41,7 @@ def schema_of(entry: EventType) -> dict[str, Any]:
     return {
         **found,
         **({"deprecated": True} if entry.deprecated else {}),
-        "title": label(entry),
+        "title": entry.label,
         "description": entry.description,
         "examples": [dict(entry.example)],
         "x-stream": entry.stream,
@@ -71,7 +66,7 @@ def document() -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "title": "Event types",
-        "$defs": {label(entry): schema_of(entry) for entry in registry.all()},
+        "$defs": {entry.label: schema_of(entry) for entry in registry.all()},
     }
 
 
@@ -79,14 +74,18 @@ def read(raw: Any, source: str) -> Mapping[str, Mapping[str, Any]]:
     """The versions in a document that `document` made. Raises ConfigurationError naming `source`
     for anything else."""
     found = raw.get("$defs") if isinstance(raw, Mapping) else None
-    if not isinstance(found, Mapping) or not all(
-        isinstance(one, Mapping) and "x-entity" in one for one in found.values()
-    ):
+    if not isinstance(found, Mapping) or not all(map(_is_version, found.values())):
         raise ConfigurationError(
             f"{source} is not a document of event types; write one with "
             "manage.py registry export --format jsonschema"
         )
     return found
+
+
+def _is_version(found: Any) -> bool:
+    if not isinstance(found, Mapping) or "x-entity" not in found:
+        return False
+    return found.get("x-compatibility", "backward") in PROMISED
 
 
 def compared(before: Mapping[str, Document], after: Mapping[str, Document]) -> Iterator[Finding]:
@@ -100,7 +99,7 @@ def compared(before: Mapping[str, Document], after: Mapping[str, Document]) -> I
             continue
         promised = str(old.get("x-compatibility", "backward"))
         for found in differences(old, new):
-            yield Finding(_shown(name), found, bool(found.breaks & PROMISED[promised]), promised)
+            yield Finding(_shown(name), found, broken(found, promised), promised)
         yield from _names_and_marks(name, old, new)
 
 
@@ -110,7 +109,7 @@ def check(before: Mapping[str, Document]) -> tuple[Finding, ...]:
     The examples of before are tried as well: what a validator written in Python refuses shows in
     no schema.
     """
-    now = {label(entry): entry for entry in registry.all()}
+    now = {entry.label: entry for entry in registry.all()}
     after = {name: schema_of(entry) for name, entry in now.items()}
     found = list(compared(before, after))
     for name, old in before.items():
@@ -122,7 +121,7 @@ def check(before: Mapping[str, Document]) -> tuple[Finding, ...]:
 
 def missing_from(before: Mapping[str, Document]) -> tuple[str, ...]:
     """Versions that are registered and not in a document, or stand there otherwise than now."""
-    now = {label(entry): schema_of(entry) for entry in registry.all()}
+    now = {entry.label: schema_of(entry) for entry in registry.all()}
     return tuple(_shown(name) for name, schema in now.items() if before.get(name) != schema)
 
 

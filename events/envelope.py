@@ -105,6 +105,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Made by the simulator or as a test, not by a customer."""
         return self.metadata.get("synthetic") is True
 
+    @property
+    def label(self) -> str:
+        """``Trading.TradeExecuted.v1``: its type with the version it was said in."""
+        return f"{self.event_type}.v{self.event_version}"
+
     def get_stream_name(self) -> str:
         """Name of the stream this event travels on, e.g. ``astra.trading.tradeexecuted.v1``."""
         return stream_name(self.event_type, self.event_version)

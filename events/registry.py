@@ -73,6 +73,11 @@ class EventType:
         return domain_of(self.name)
 
     @property
+    def label(self) -> str:
+        """``Trading.TradeExecuted.v1``: the name of this version, which `resolve` finds again."""
+        return f"{self.name}.v{self.version}"
+
+    @property
     def stream(self) -> str:
         """``astra.trading.tradeexecuted.v1``."""
         return stream_name(self.name, self.version)

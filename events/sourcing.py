@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from events.envelope import Event
 from events.errors import ConfigurationError, InvalidEvent
 from events.models import StoredEvent
-from events.registry import registry
+from events.registry import Payload, registry
 from events.validation import understood
 
 State = dict[str, Any]
@@ -99,13 +99,11 @@ def _folded(domain: str, entity_id: str, events: list[Event], *, cut: bool) -> R
     used: list[Event] = []
     for event in events:
         fold = _folds.get(event.event_type)
-        try:
-            newest, payload = understood(event)
-        except InvalidEvent:
-            fold = None
-        if fold is None:
+        read = _read(event) if fold else None
+        if fold is None or read is None:
             passed_over[event.event_type] += 1
             continue
+        newest, payload = read
         label = registry.resolve(newest.event_type).entity_label
         states[label] = fold(dict(states.get(label, {})), newest, payload)
         used.append(event)
@@ -119,3 +117,11 @@ def _folded(domain: str, entity_id: str, events: list[Event], *, cut: bool) -> R
         last_at=used[-1].occurred_at if used else None,
         cut=cut,
     )
+
+
+def _read(event: Event) -> tuple[Event, Payload] | None:
+    """The event in the newest version of its type; None where it is not valid any more."""
+    try:
+        return understood(event)
+    except InvalidEvent:
+        return None

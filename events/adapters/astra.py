@@ -100,7 +100,7 @@ class SimpleEventAdapter:
         return event_of(*raw)
 
     def write(self, event: Event) -> Any:
-        return {"type": f"{event.event_type}.v{event.event_version}", "data": dict(event.data)}
+        return {"type": event.label, "data": dict(event.data)}
 
 
 class EnhancedEventAdapter:

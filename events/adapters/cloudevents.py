@@ -84,7 +84,7 @@ class CloudEventsAdapter:
             "specversion": VERSION,
             "id": told["event_id"],
             "source": event.producer,
-            "type": f"{event.event_type}.v{event.event_version}",
+            "type": event.label,
             "subject": event.entity_id,
             "time": told["occurred_at"],
             "datacontenttype": "application/json",

@@ -46,7 +46,7 @@ class TradeSenseAdapter:
     def write(self, event: Event) -> Any:
         told = event.to_dict()
         return {
-            "event_type": f"{event.event_type}.v{event.event_version}",
+            "event_type": event.label,
             "event_id": told["event_id"],
             "timestamp": told["occurred_at"],
             "correlation_id": told["correlation_id"],

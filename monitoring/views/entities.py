@@ -39,7 +39,6 @@ def entity(request: PageRequest, domain: str, entity_id: str) -> HttpResponse:
         return missing(request, "entity", f"{domain}/{entity_id}", HINTS)
     context: dict[str, Any] = {
         "view": found,
-        "asked": asked,
         "most": query.MOST_FOLDED,
         "paged": asked.before is not None or asked.after is not None,
         "older": asked.link(before=found.page.older_than) if found.page.older_than else "",

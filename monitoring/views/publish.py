@@ -49,9 +49,8 @@ def _publish(request: HttpRequest, found: TypeView) -> HttpResponse:
     data, wrong = type_form.payload(found.entry, sent)
     if not wrong:
         actor = Actor(request.user.get_username(), "console", may_operate=True)
-        label = f"{found.entry.name}.v{found.entry.version}"
         try:
-            event = publish_test_event(actor, label, data)
+            event = publish_test_event(actor, found.entry.label, data)
         except InvalidEvent as error:
             wrong = type_form.by_field(error.problems)
         else:

@@ -63,15 +63,14 @@ def event_type(request: HttpRequest, name: str) -> HttpResponse:
     found = types.load(name)
     if found is None:
         return missing(request, "event type", name)
-    if name not in (found.entry.name, f"{found.entry.name}.v{found.entry.version}"):
+    if name not in (found.entry.name, found.entry.label):
         return redirect("event-type", name=found.entry.name)
     context = {
         "view": found,
-        "name": f"{found.entry.name}.v{found.entry.version}",
+        "name": found.entry.label,
         "may_not": access.may_not(request, Role.OPERATOR, "publish test events"),
         "example": pretty_json(found.entry.example),
         "observed": observed.observed(found.entry.name),
-        "sample": observed.SAMPLE,
         "changes": types.changes(found),
     }
     return render(request, "event_type.html", context)

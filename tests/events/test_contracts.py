@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import jsonschema
 import pytest
 
-from events.contracts import check, compared, document, label, missing_from, read, schema_of
+from events.contracts import check, compared, document, missing_from, read, schema_of
 from events.errors import ConfigurationError
 from events.registry import registry
 
@@ -29,13 +30,13 @@ def broken_in(old: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str]
 def test_the_document_has_every_version_and_is_a_json_schema() -> None:
     versions = before()
 
-    assert list(versions) == [label(entry) for entry in registry.all()]
+    assert list(versions) == [entry.label for entry in registry.all()]
     jsonschema.Draft202012Validator.check_schema(document())
     assert versions[USER]["x-personal"] == ["email"]
     assert versions[TRADE]["x-aliases"] == ["Trading.Trade.Executed"]
 
 
-@pytest.mark.parametrize("entry", registry.all(), ids=label)
+@pytest.mark.parametrize("entry", registry.all(), ids=attrgetter("label"))
 def test_every_example_is_valid_by_the_schema_that_is_exported(entry: Any) -> None:
     jsonschema.validate(dict(entry.example), schema_of(entry))
 
@@ -99,7 +100,12 @@ def test_what_is_new_breaks_nothing_and_is_told_as_missing() -> None:
     assert missing_from(old) == ("Trading.TradeExecuted v1",)
 
 
-@pytest.mark.parametrize("raw", [None, [], {}, {"$defs": []}, {"$defs": {"a": 1}}, "text"])
+ODD = {"x-entity": "user_id", "x-compatibility": "somewhat"}
+
+
+@pytest.mark.parametrize(
+    "raw", [None, [], {}, {"$defs": []}, {"$defs": {"a": 1}}, "text", {"$defs": {"a": ODD}}]
+)
 def test_what_is_no_document_of_event_types_is_refused(raw: Any) -> None:
     with pytest.raises(ConfigurationError, match="old.json is not a document of event types"):
         read(raw, "old.json")

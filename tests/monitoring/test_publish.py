@@ -120,15 +120,13 @@ def test_a_form_of_another_site_is_refused(bus: Bus, operator: Client) -> None:
     assert bus.events() == []
 
 
-@pytest.mark.parametrize(
-    "entry", registry.all(), ids=lambda entry: f"{entry.name}.v{entry.version}"
-)
+@pytest.mark.parametrize("entry", registry.all(), ids=lambda entry: entry.label)
 def test_the_form_of_every_type_sends_its_example_back(entry: Any) -> None:
     form = type_form.inputs(entry, entry.example)
 
     data, wrong = type_form.payload(entry, {one.name: one.value for one in form})
 
     assert wrong == {}
-    label = f"{entry.name}.v{entry.version}"
+    label = entry.label
     assert Event.new(label, data).data == Event.new(label, entry.example).data
     assert all(one.hint for one in form)

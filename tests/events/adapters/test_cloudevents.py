@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,6 @@ from cloudevents.core.v1.event import CloudEvent
 from events import Event, InvalidEvent, adapt
 from events.adapters import adapt_body, adapters
 from events.adapters.cloudevents import CloudEventsAdapter
-from events.contracts import label
 from events.registry import EventType, registry
 
 TYPES = registry.all()
@@ -35,7 +35,7 @@ def ours() -> CloudEventsAdapter:
 
 def said(entry: EventType) -> Event:
     return Event.new(
-        label(entry),
+        entry.label,
         entry.example,
         producer="Börse 7%@1",
         correlation_id=CAUSE,
@@ -44,7 +44,7 @@ def said(entry: EventType) -> Event:
     )
 
 
-@pytest.mark.parametrize("entry", TYPES, ids=label)
+@pytest.mark.parametrize("entry", TYPES, ids=attrgetter("label"))
 def test_the_official_package_reads_what_we_write(entry: EventType) -> None:
     event = said(entry)
     headers, body = ours().binary(event)
@@ -55,14 +55,14 @@ def test_the_official_package_reads_what_we_write(entry: EventType) -> None:
     for read in (from_structured_event(structured), from_binary_event(HTTPMessage(headers, body))):
         assert read.get_id() == str(event.event_id)
         assert read.get_source() == event.producer
-        assert read.get_type() == label(entry)
+        assert read.get_type() == entry.label
         assert read.get_subject() == event.entity_id
         assert read.get_time() == event.occurred_at
         assert read.get_extension("correlationid") == str(CAUSE)
         assert read.get_data() == event.data
 
 
-@pytest.mark.parametrize("entry", TYPES, ids=label)
+@pytest.mark.parametrize("entry", TYPES, ids=attrgetter("label"))
 def test_we_read_what_the_official_package_writes(entry: EventType) -> None:
     event = said(entry)
     written = ours().write(event)

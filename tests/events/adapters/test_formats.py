@@ -12,7 +12,6 @@ from events import Event, InvalidEvent, UnknownFormat, adapt
 from events.adapters import AdapterRegistry, adapters
 from events.adapters.base import ENVELOPE
 from events.adapters.tradpal import SNAKE
-from events.contracts import label
 from events.errors import ConfigurationError
 from events.registry import EventType, registry
 
@@ -24,7 +23,7 @@ CAUSE = UUID("01a1fc6f-fe6e-7234-bda3-6a9299b7972a")
 def said(entry: EventType) -> Event:
     """An event of a type with every field of the envelope set."""
     return Event.new(
-        label(entry),
+        entry.label,
         entry.example,
         producer="desk@1.2",
         occurred_at=AT,
@@ -62,7 +61,7 @@ KEPT = {
 PAIRS = [(name, entry) for name in KEPT for entry in TYPES if is_carried(name, entry)]
 
 
-@pytest.mark.parametrize(("name", "entry"), PAIRS, ids=[f"{n}-{label(e)}" for n, e in PAIRS])
+@pytest.mark.parametrize(("name", "entry"), PAIRS, ids=[f"{n}-{e.label}" for n, e in PAIRS])
 def test_what_is_written_is_read_as_the_same_event(name: str, entry: EventType) -> None:
     event = said(entry)
     written = adapters().named(name).write(event)
