@@ -93,10 +93,11 @@ def values_of_event(entry: EventType, event_id: UUID) -> dict[str, Any] | None:
 
 
 def _hint(field: Field) -> str:
-    """``Id of the user. At least 1.``"""
+    """``Id of the user (at least 1).``"""
     bounds = "; ".join(field.constraints)
-    sentence = f"{bounds[:1].upper()}{bounds[1:]}." if bounds else ""
-    return " ".join(filter(None, (field.description, sentence)))
+    if not bounds:
+        return field.description
+    return f"{field.description.removesuffix('.')} ({bounds})." if field.description else bounds
 
 
 def _kind(schema: Mapping[str, Any]) -> Kind:

@@ -50,6 +50,13 @@ def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_published(
     assert not AuditEntry.objects.exists()
 
 
+def test_a_field_says_what_it_means_and_what_bounds_it(bus: Bus, operator: Client) -> None:
+    page = operator.get(PAGE).content.decode()
+
+    assert "Quantity times price (more than 0)." in page
+    assert "Which way the trader went (buy, sell; buy when absent)." in page
+
+
 def test_an_empty_field_that_is_needed_is_named(bus: Bus, operator: Client) -> None:
     answer = operator.post(PAGE, {**SENT, "symbol": " "})
 
