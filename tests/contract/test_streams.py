@@ -109,6 +109,18 @@ def test_an_id_is_remembered_for_as_long_as_the_settings_say(opened_with: Opened
     eventually(lambda: not bus.streams.append([item])[0].duplicate, what="the id is forgotten")
 
 
+def test_a_batch_appended_again_is_told_where_its_entries_stand(opened_with: OpenedWith) -> None:
+    """Several times, and large: the clock goes on while a batch is appended."""
+    bus = opened_with()
+    for _ in range(20):
+        batch = [Append(STREAM, new_event_id(), b"x" * 2_000) for _ in range(200)]
+        first = bus.streams.append(batch)
+        again = bus.streams.append(batch)
+
+        assert [one.entry_id for one in again] == [one.entry_id for one in first]
+        assert all(one.duplicate for one in again)
+
+
 def test_more_than_one_call_carries_stands_there_once_and_in_order(
     opened_with: OpenedWith,
 ) -> None:
@@ -167,6 +179,19 @@ def test_an_entry_is_settled_by_the_first_who_settles_it(bus: Transport) -> None
 
     assert bus.streams.settle("a", [Handled(delivery)]) == [True]
     assert bus.streams.settle("a", [Handled(delivery)]) == [False]
+
+
+def test_settling_where_the_group_is_gone_is_settled_by_nobody(bus: Transport) -> None:
+    put(bus, b"1", b"2")
+    first, second = take(bus)
+    elsewhere = [replace(one, stream=OTHER) for one in (first, second)]
+
+    told = bus.streams.settle(
+        "a", [Handled(elsewhere[0]), RetryLater(elsewhere[1], time.time(), (FAILURE,))]
+    )
+
+    assert told == [False, False]
+    assert bus.inspector.retries([(OTHER, "a")])[OTHER, "a"].waiting == 0
 
 
 def test_a_retry_waits_until_it_is_due_and_comes_to_its_group_alone(bus: Transport) -> None:

@@ -143,7 +143,10 @@ class MemoryStreams(MemoryState):
 
     def _settle_one(self, group: str, settlement: Settlement) -> bool:
         delivery = settlement.delivery
-        stream, member, entry_id = self._of(group, delivery)
+        try:
+            stream, member, entry_id = self._of(group, delivery)
+        except GroupMissing:
+            return False
         if member.pending.pop(entry_id, None) is None:
             return False
         if delivery.retry:

@@ -9,14 +9,18 @@ local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
 local count = tonumber(ARGV[3])
 local scores = call('ZMSCORE', KEYS[2], unpack(ARGV, 4, 3 + count))
 
+local entries_of = {}
 local function earlier(id, ms)
-  for _, entry in ipairs(call('XRANGE', KEYS[1], ms, ms)) do
-    if entry[2][2] == id then return '=' .. entry[1] end
+  local found = entries_of[ms]
+  if not found then
+    found = {}
+    for _, entry in ipairs(call('XRANGE', KEYS[1], ms, ms)) do found[entry[2][2]] = entry[1] end
+    entries_of[ms] = found
   end
-  return '='
+  return '=' .. (found[id] or '')
 end
 
-local entries, put, notes, noted, refused, ms = {}, {}, {}, 0, nil, nil
+local entries, put, notes, noted, refused = {}, {}, {}, 0, nil
 for i = 1, count do
   local id, score = ARGV[3 + i], scores[i]
   if put[id] then
@@ -29,11 +33,10 @@ for i = 1, count do
       refused = entry
       break
     end
-    -- A script's clock stands still: all its entries carry the same milliseconds.
-    ms = ms or string.match(entry, '^%d+')
     -- Noted only below, for what stands: an id noted for a refused entry would be lost for good.
     entries[i], put[id] = entry, entry
-    notes[noted + 1], notes[noted + 2] = ms, id
+    -- Of each entry its own milliseconds: on Redis 7.0 a script's clock does not stand still.
+    notes[noted + 1], notes[noted + 2] = string.match(entry, '^%d+'), id
     noted = noted + 2
   end
 end
