@@ -364,7 +364,7 @@ class Inspector(Protocol):
     ) -> dict[UUID, Whereabouts]:
         """Where events of one stream (id, and entry id or '') stand for one group.
 
-        Two round trips whatever their number, a few commands for each event that was delivered;
+        Two round trips whatever their number, four commands for each event that was delivered;
         a group's waiting redeliveries are looked through up to RETRY_LOOK of them.
         """
 

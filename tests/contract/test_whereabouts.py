@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
+import redis
 
+from events import keys
+from events.conf import bus_settings
 from events.envelope import new_event_id
+from events.transport import redis as redis_bus
 from events.transport.base import (
     Append,
     Failure,
@@ -17,6 +24,9 @@ from events.transport.base import (
     Transport,
     Whereabouts,
 )
+from events.transport.redis.inspector import RedisInspector, _command
+from events.transport.redis.whereabouts import whereabouts
+from tests.servers import BusServer
 
 STREAM = "astra.trading.tradeexecuted.v1"
 FAILURE = Failure("2026-01-01T00:00:00+00:00", "TimeoutError", "no answer", "host:1:a")
@@ -101,3 +111,53 @@ def test_where_the_entry_is_not_known_nobody_can_tell(
 def test_an_incarnation_lasts_as_long_as_the_data(opened: Transport) -> None:
     assert opened.inspector.incarnation() == opened.inspector.incarnation()
     assert all(opened.inspector.incarnation())
+
+
+@pytest.fixture
+def real(valkey_server: BusServer) -> Iterator[Transport]:
+    made = redis_bus.open_transport(replace(bus_settings(), redis_url=valkey_server.url))
+    yield made
+    redis_bus.close_transport(made)
+
+
+def test_a_retry_that_moves_while_it_is_looked_for_is_found(real: Transport) -> None:
+    """Woken between the first look and the second. In memory one look is one moment."""
+    real.streams.ensure_group(STREAM, "a")
+    (put,) = real.streams.append([Append(STREAM, new_event_id(), b"1")])
+    (delivery,) = real.streams.read("a", "one", [STREAM], 1, 0)
+    real.streams.settle("a", [RetryLater(delivery, time.time(), (FAILURE,))])
+    looks: list[int] = []
+
+    def moving(commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        if looks:
+            real.streams.promote(STREAM, "a", time.time() + 1)
+        looks.append(len(commands))
+        inspector = real.inspector
+        assert isinstance(inspector, RedisInspector)
+        return inspector._looked([_command(*words) for words in commands], ("no such key",))
+
+    wanted = [(put.event_id, put.entry_id or "")]
+    assert whereabouts(moving, STREAM, "a", wanted) == {put.event_id: "retry"}
+    assert len(looks) == 2
+
+
+def test_foreign_bytes_on_a_retry_stream_are_delivered_as_they_are(
+    real: Transport, valkey_server: BusServer
+) -> None:
+    """They become a dead letter; reading, sweeping and looking go on."""
+    real.streams.ensure_group(STREAM, "a")
+    (put,) = real.streams.append([Append(STREAM, new_event_id(), b"1")])
+    with redis.Redis.from_url(valkey_server.url) as client:
+        for fields in ({"r": b"\xc1 no pack"}, {"r": b"\x91\xa1a"}, {"x": b"y"}):
+            client.xadd(keys.retry_stream(STREAM, "a"), fields)
+
+    read = real.streams.read("a", "one", [STREAM], 10, 0)
+    claimed = real.streams.reclaim(STREAM, "a", "two", 0.0)
+    where = real.inspector.whereabouts(STREAM, "a", [(put.event_id, put.entry_id or "")])
+
+    bodies = [b"1", b"r \xc1 no pack", b"r \x91\xa1a", b"x y"]
+    assert [one.body for one in read] == [one.body for one in claimed] == bodies
+    assert [one.retry for one in read] == [False, True, True, True]
+    assert where == {put.event_id: "pending"}
+    real.streams.settle("a", [Handled(one) for one in claimed])
+    assert real.streams.reclaim(STREAM, "a", "two", 0.0) == []

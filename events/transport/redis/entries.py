@@ -20,7 +20,17 @@ class PackedRetry(msgspec.Struct, frozen=True, array_like=True):
 
 
 pack_retry = msgspec.msgpack.Encoder().encode
-unpack_retry = msgspec.msgpack.Decoder(PackedRetry).decode
+_unpack_retry = msgspec.msgpack.Decoder(PackedRetry).decode
+
+
+def packed_retry(fields: Sequence[bytes] | None) -> PackedRetry | None:
+    """What an entry of a retry stream holds; None where it does not keep to the form."""
+    if not fields or len(fields) != 2 or fields[0] != b"r":
+        return None
+    try:
+        return _unpack_retry(fields[1])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 def deliveries(reply: Any, sources: Mapping[str, str]) -> list[Delivery]:
@@ -50,9 +60,8 @@ def delivered(
     if fields and len(fields) == 4 and fields[0] == b"id" and fields[2] == b"e" and not retry:
         event_id = fields[1].decode("utf-8", "replace")
         return Delivery(stream, entry_id.decode(), event_id, fields[3], starts=starts)
-    pairs: Mapping[bytes, bytes] = dict(zip(fields[::2], fields[1::2])) if fields else {}  # noqa: B905
-    if retry and b"r" in pairs:
-        packed = unpack_retry(pairs[b"r"])
+    packed = packed_retry(fields) if retry else None
+    if packed is not None:
         return Delivery(
             stream,
             entry_id.decode(),
@@ -63,6 +72,7 @@ def delivered(
             failures=packed.failures,
             starts=starts,
         )
+    pairs: Mapping[bytes, bytes] = dict(zip(fields[::2], fields[1::2])) if fields else {}  # noqa: B905
     body = pairs.get(b"e")
     return Delivery(
         stream,

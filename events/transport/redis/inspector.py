@@ -23,7 +23,7 @@ from events.transport.base import (
     WorkerInfo,
 )
 from events.transport.redis.connection import block, pipelined, raw_command, reaching, translated
-from events.transport.redis.entries import unpack_retry
+from events.transport.redis.entries import packed_retry
 from events.transport.redis.presence import RedisPresence
 from events.transport.redis.whereabouts import whereabouts
 
@@ -220,11 +220,12 @@ def _score(first: Sequence[Any]) -> Any:
 
 
 def _retry_state(score: Any, packed: bytes) -> RetryState:
-    retry = unpack_retry(packed)
-    last = retry.failures[-1] if retry.failures else None
+    retry = packed_retry((b"r", packed))
+    failures = retry.failures if retry else ()
+    last = failures[-1] if failures else None
     return RetryState(
         due_at=_at(float(score)),
-        attempt=len(retry.failures) + 1,
+        attempt=len(failures) + 1,
         error=f"{last.error}: {last.message}" if last else "",
     )
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from events import keys
 from events.transport.base import RETRY_LOOK, Whereabouts
-from events.transport.redis.entries import unpack_retry
+from events.transport.redis.entries import packed_retry
 
 Look = Callable[[Sequence[tuple[Any, ...]]], list[Any]]
 """Sends commands in one round trip; what does not exist is answered by None."""
@@ -20,51 +20,49 @@ def whereabouts(
     look: Look, stream: str, group: str, wanted: Sequence[tuple[UUID, str]]
 ) -> dict[UUID, Whereabouts]:
     """See Inspector.whereabouts."""
-    retry_stream = keys.retry_stream(stream, group)
-    info, groups, retries = look(
-        [
-            ("XINFO STREAM", stream),
-            ("XINFO GROUPS", stream),
-            ("XRANGE", retry_stream, "-", "+", "COUNT", RETRY_LOOK + 1),
-        ]
-    )
+    info, groups = look([("XINFO STREAM", stream), ("XINFO GROUPS", stream)])
     delivered = _last_delivered(groups or (), group)
     oldest, newest = _bounds(info)
-    on_retry = {unpack_retry(fields[1]).event_id for _, fields in retries or () if fields}
-    overflown = len(retries or ()) > RETRY_LOOK
     found: dict[UUID, Whereabouts] = {}
     behind: list[tuple[UUID, str]] = []
     for event_id, entry_id in wanted:
         at = parsed(entry_id) if entry_id else None
         if at and delivered is not None and max(delivered, oldest) < at <= newest:
             found[event_id] = "undelivered"
-        elif str(event_id) in on_retry:
-            found[event_id] = "retry"
         else:
             behind.append((event_id, entry_id))
-    return found | _behind(look, stream, group, behind, overflown)
+    return found | (_behind(look, stream, group, behind) if behind else {})
 
 
 def _behind(
-    look: Look, stream: str, group: str, events: Sequence[tuple[UUID, str]], overflown: bool
+    look: Look, stream: str, group: str, events: Sequence[tuple[UUID, str]]
 ) -> dict[UUID, Whereabouts]:
-    """Events that were delivered before, or whose entry nobody knows."""
-    commands: list[tuple[Any, ...]] = []
-    for event_id, entry_id in events:
-        commands.append(("ZSCORE", keys.due(stream, group), str(event_id)))
+    """Events that were delivered before, or whose entry nobody knows.
+
+    Looked for in the order in which they move: with a consumer, waiting for a retry, on its way to
+    one, and waiting again. One that moves on meanwhile is met at its next place.
+    """
+    due = [("ZSCORE", keys.due(stream, group), str(event_id)) for event_id, _ in events]
+    held: list[tuple[Any, ...]] = []
+    for _, entry_id in events:
         at = entry_id or "0-1"
-        commands.append(("XPENDING", stream, group, at, at, 1))
-        commands.append(("XRANGE", stream, at, at))
-    replies = look(commands) if commands else []
+        held += [("XPENDING", stream, group, at, at, 1), ("XRANGE", stream, at, at)]
+    on_its_way = ("XRANGE", keys.retry_stream(stream, group), "-", "+", "COUNT", RETRY_LOOK + 1)
+    replies = look([*held, *due, on_its_way, *due])
+    size = len(events)
+    retries = replies[3 * size] or ()
+    waking = {retry.event_id for _, fields in retries if (retry := packed_retry(fields))}
     found: dict[UUID, Whereabouts] = {}
     for index, (event_id, entry_id) in enumerate(events):
-        due, pending, entry = replies[3 * index : 3 * index + 3]
-        if due is not None:
+        pending, entry = replies[2 * index : 2 * index + 2]
+        waits = (replies[2 * size + index], replies[3 * size + 1 + index]) != (None, None)
+        if waits or str(event_id) in waking:
             found[event_id] = "retry"
         elif pending and entry:
             found[event_id] = "pending"
         else:
-            found[event_id] = "unknown" if overflown or not entry_id else "gone"
+            told = entry_id and len(retries) <= RETRY_LOOK
+            found[event_id] = "gone" if told else "unknown"
     return found
 
 
