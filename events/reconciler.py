@@ -17,6 +17,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Least
 
 from events import transport
 from events.audit import DATA_LOST, PUT_BACK, Actor, record
@@ -84,13 +86,17 @@ def reconcile() -> int:
     while time.monotonic() < until and (rows := _rows(after)):
         put_back += _compare(rows, lost_data=after < position.lost_seq)
         after = rows[-1].seq
-    _keep(after)
+    _keep(after, position.seq)
     return put_back
 
 
 def hurry() -> None:
-    """Compare everything again, soon: a stream or a group was found gone. One statement."""
-    Reconciliation.objects.filter(pk=1).update(seq=0)
+    """Compare everything again, soon: a stream or a group was found gone. One statement.
+
+    Numbers below 0 all mean the beginning; each is another, so that a pass under way, which may
+    have gone past what is gone, notices that its own end does not count.
+    """
+    Reconciliation.objects.filter(pk=1).update(seq=Least(F("seq"), 0) - 1)
 
 
 def _position() -> Reconciliation:
@@ -120,8 +126,9 @@ def _begin_again(position: Reconciliation, word: str, server: str) -> Reconcilia
     return position
 
 
-def _keep(seq: int) -> None:
-    """Move the position forward, on PostgreSQL not past rows that others may still commit rows
+def _keep(seq: int, begun_at: int) -> None:
+    """Move the position forward from where this pass has begun, unless it was set back meanwhile;
+    on PostgreSQL not past rows that others may still commit rows
     before; SQLite has one writer, whose rows come in their order."""
     reached = seq
     if connection.vendor != "sqlite":
@@ -129,7 +136,8 @@ def _keep(seq: int) -> None:
         young = StoredEvent.objects.filter(stored_at__gte=settled).order_by("seq")
         first = young.values_list("seq", flat=True).first()
         reached = seq if first is None else min(seq, first - 1)
-    Reconciliation.objects.filter(pk=1, seq__lt=reached).update(seq=reached)
+    if reached > begun_at:
+        Reconciliation.objects.filter(pk=1, seq=begun_at).update(seq=reached)
 
 
 def _rows(after: int) -> list[Row]:
@@ -145,12 +153,21 @@ def _rows(after: int) -> list[Row]:
 
 
 def _compare(rows: Sequence[Row], *, lost_data: bool) -> int:
-    """Put back what nobody holds of these rows; how many deliveries that were."""
+    """Put back what nobody holds of these rows; how many deliveries that were.
+
+    A group that is not on a stream yet, because the type or the version was said before its workers
+    knew it, or not any more, is set up at the beginning: what still stands there it will read.
+    """
     put_back = 0
     for (stream, group), missing in _unaccounted(rows, lost_data=lost_data).items():
+        if transport.current().streams.ensure_group(stream, group):
+            logger.warning("group %s was not there on %s; it reads it from now on", group, stream)
         wanted = [(row.event_id, row.entry_id) for row in missing]
         found = transport.current().inspector.whereabouts(stream, group, wanted)
         lost = [row for row in missing if found[row.event_id] == "gone"]
+        if lost and not lost_data:  # it may have come to an end since SQL was asked
+            done = _accounted([row.event_id for row in lost])
+            lost = [row for row in lost if (group, row.event_id) not in done]
         if lost:
             _put_back(stream, group, lost)
             put_back += len(lost)
@@ -225,7 +242,6 @@ def _put_back(stream: str, group: str, lost: Sequence[Row]) -> None:
             "event_id", "body"
         )
     )
-    transport.current().streams.ensure_group(stream, group)
     transport.current().streams.redeliver(
         group,
         [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -223,6 +224,73 @@ def test_the_position_goes_forward_and_a_found_loss_sets_it_back(
     reconciler.hurry()
 
     assert reconcile() == 1
+
+
+@pytest.mark.parametrize("begun_at", [0, -1])
+def test_a_loss_found_while_a_pass_goes_on_is_not_forgotten_at_its_end(
+    bus: Bus,
+    group_of: GroupOf,
+    only: Callable[..., list[Group]],
+    monkeypatch: pytest.MonkeyPatch,
+    begun_at: int,
+) -> None:
+    """The pass has gone past the rows of a group whose loss is found only then."""
+    (group,) = only(group_of(noting([])))
+    reconcile()
+    Reconciliation.objects.update(seq=begun_at)
+    bus.publish(trade())
+    bus.drain([group])
+    rows = reconciler._rows
+
+    def found_meanwhile(after: int) -> list[reconciler.Row]:
+        found = rows(after)
+        if not found:
+            reconciler.hurry()
+        return found
+
+    monkeypatch.setattr(reconciler, "_rows", found_meanwhile)
+    reconcile()
+
+    assert Reconciliation.objects.get().seq < 0
+
+
+def test_what_comes_to_its_end_while_it_is_looked_for_is_not_lost(
+    bus: Bus,
+    group_of: GroupOf,
+    only: Callable[..., list[Group]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (group,) = only(group_of(noting([])))
+    reconcile()
+    bus.publish(trade())
+    look = bus.memory.whereabouts
+
+    def late(stream: str, name: str, wanted: Any) -> Any:
+        bus.drain([group])
+        return look(stream, name, wanted)
+
+    monkeypatch.setattr(bus.memory, "whereabouts", late)
+
+    assert reconcile() == 0
+    assert AuditEntry.objects.count() == 0
+
+
+def test_a_group_that_is_not_on_a_stream_yet_reads_it_and_nothing_counts_as_lost(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    """A version said before the workers know it: its stream is there, its groups are not."""
+    seen: list[UUID] = []
+    (group,) = only(group_of(noting(seen)))
+    reconcile()
+    with bus.memory.changed:
+        del bus.memory._streams[STREAM].groups[group.name]
+    event = trade()
+    bus.publish(event)
+
+    assert reconcile() == 0
+    assert AuditEntry.objects.count() == 0
+    bus.drain([group])
+    assert seen == [event.event_id]
 
 
 def test_what_was_lost_before_the_server_was_ever_met_is_put_back(
