@@ -12,6 +12,9 @@ from events import transport
 SWEEP_EVERY_S = 5.0
 """How often all pairs are looked at, for retries that a process now dead has scheduled."""
 
+AT_ONCE = 100
+"""Most retries of a pair that are woken in one call; what is left follows at the next look."""
+
 
 class Retries:
     """Knows when this process's retries are due, and looks after everybody else's now and then."""
@@ -32,7 +35,13 @@ class Retries:
         streams = transport.current().streams
         now = time.time()
         chosen = self._pairs if everything or self._sweep_due() else self._expected(now)
-        return sum(streams.promote(stream, group, now) for stream, group in chosen)
+        count = 0
+        for stream, group in chosen:
+            moved = streams.promote(stream, group, now, AT_ONCE)
+            if moved >= AT_ONCE:
+                self.expect(now, stream, group)  # there may be more
+            count += moved
+        return count
 
     def _sweep_due(self) -> bool:
         if time.monotonic() < self._next_sweep:

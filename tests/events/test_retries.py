@@ -114,3 +114,15 @@ def test_groups_of_other_processes_are_left_to_them(wait: Callable[..., float]) 
     wait("others", delay_s=-1.0)
 
     assert Retries([(STREAM, "testers")]).promote_due(everything=True) == 0
+
+
+def test_more_than_one_call_wakes_follow_at_the_next_look(
+    watch: Watch, wait: Callable[..., float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "AT_ONCE", 2)
+    kept = swept("testers")
+    for _ in range(5):
+        kept.expect(wait(delay_s=2.0), STREAM, "testers")
+    watch.ahead_s = 3.0
+
+    assert [kept.promote_due() for _ in range(4)] == [2, 2, 1, 0]
