@@ -195,7 +195,8 @@ class _Daily:
         moment = now()
         if not is_due(self._at, self._last_run, moment):
             return
-        self._last_run = moment.date()
         claim = f"daily:{self._cls.worker_name}:{moment.date()}"
-        if transport.current().leases.acquire(claim, self._token, CLAIM_S):
+        ours = transport.current().leases.acquire(claim, self._token, CLAIM_S)
+        self._last_run = moment.date()  # not before the bus has answered: nobody else might run it
+        if ours:
             self._cls().run()

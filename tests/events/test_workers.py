@@ -20,7 +20,7 @@ from events import (
 from events import (
     groups as declared,
 )
-from events.errors import ConfigurationError
+from events.errors import BusUnavailable, ConfigurationError
 from events.groups import group, jobs, set_up
 from events.models import DeadLetter, HandledEvent
 from events.workers import is_due
@@ -208,6 +208,27 @@ def test_a_daily_worker_runs_once_a_day_whoever_looks(
     moment += timedelta(days=1)
     elsewhere()
     assert seen == ["reported"] * 2
+
+
+def test_a_day_whose_lease_could_not_be_asked_for_is_not_done(
+    bus: Bus, seen: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Nightly(ScheduledWorker):
+        worker_name = "nightly"
+        at = "06:30"
+
+        def run(self) -> None:
+            seen.append("reported")
+
+    look = workers._Daily(Nightly, time(6, 30))
+    monkeypatch.setattr(workers, "now", lambda: datetime(2026, 3, 1, 6, 31, tzinfo=UTC))
+    bus.memory.down = "test"
+    with pytest.raises(BusUnavailable):
+        look()
+    bus.memory.down = ""
+    look()
+
+    assert seen == ["reported"]
 
 
 @pytest.mark.parametrize(
