@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
@@ -26,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 100
 """Most dead letters one replay takes (an operator without step-up: 1 to 100)."""
+
+REDELIVERING, REDELIVERING_S = "redelivering", 30.0
+"""The lease of who puts replays on the bus, and how long it outlives a process that died at it."""
 
 REPLAYABLE = (DeadLetter.State.NEW, DeadLetter.State.INVESTIGATING)
 
@@ -87,7 +92,22 @@ def publish_test_event(actor: Actor, event_type: str, data: Mapping[str, Any]) -
 
 @every(0.5, name="redeliver")
 def redeliver_waiting() -> None:
-    """Put replays on the retry streams of their groups. Raises BusUnavailable."""
+    """Put replays on the retry streams of their groups. Raises BusUnavailable.
+
+    One at a time, or a letter would be put there twice: whoever asks for a replay does it at once,
+    and the job looks every half second. Who finds another at it leaves the rest to the next look.
+    """
+    leases, token = transport.current().leases, secrets.token_hex(8)
+    if not leases.acquire(REDELIVERING, token, REDELIVERING_S):
+        return
+    try:
+        _redeliver()
+    finally:
+        with suppress(BusUnavailable):  # it ends by itself
+            leases.drop(REDELIVERING, token)
+
+
+def _redeliver() -> None:
     for group_name, letters in groupby(_to_redeliver()[:MOST_AT_ONCE], _group_name):
         batch = list(letters)
         transport.current().streams.redeliver(

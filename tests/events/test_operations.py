@@ -258,6 +258,22 @@ def test_what_was_redelivered_is_not_redelivered_again(bus: Bus, group: Group) -
     assert on_their_way(bus) == 1
 
 
+def test_two_who_redeliver_at_once_put_a_letter_on_the_bus_once(
+    bus: Bus, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redeliver = bus.memory.redeliver
+
+    def meanwhile(*given: Any) -> None:
+        redeliver_waiting()  # the job comes round while the replay is being put there
+        redeliver(*given)
+
+    monkeypatch.setattr(bus.memory, "redeliver", meanwhile)
+    replay_dead_letters(OLGA, fail(bus, group, trade()), "try")
+
+    assert on_their_way(bus) == 1
+    assert bus.transport.leases.acquire(operations.REDELIVERING, "next", 1.0)
+
+
 def test_letters_of_several_groups_go_each_to_its_own(
     bus: Bus, group: Group, group_of: Callable[..., Group]
 ) -> None:
