@@ -6,15 +6,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, Q
 from msgspec.structs import asdict
 
 from events import crash
 from events.conf import bus_settings
 from events.envelope import Event, now
+from events.failures import storable
 from events.models import DeadLetter, HandledEvent
 from events.store import writing
 from events.transport.base import Delivery, Failure
+
+MAX_NAME = 200
+"""Most characters kept of the names of an event type and of an error's class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +45,30 @@ def bury(burial: Burial) -> bool:
 
     False, and nothing written, where the group has handled the event meanwhile (its worker was
     taken for dead), or an operator has closed its letter and asked for nothing since. Three queries
-    in a transaction of their own; the entry must be acknowledged only afterwards.
+    in a transaction of their own; the entry must be acknowledged only afterwards. What no database
+    could store of the entry is cut or spelled out: its bytes are kept as they are.
     """
+    try:
+        return _written(burial)
+    except IntegrityError:  # another worker has just written a letter for it: now it is found
+        return _written(burial)
+
+
+def _written(burial: Burial) -> bool:
     event_id = burial.event.event_id if burial.event else _as_uuid(burial.delivery.event_id)
     with writing():
         letter = _known(burial, event_id) or _new(burial, event_id)
         if _is_over(burial, letter):
             return False
-        letter.attempts = [*letter.attempts, *(asdict(failure) for failure in burial.failures)]
+        letter.attempts = [*letter.attempts, *map(_attempt, burial.failures)]
         letter.kind = burial.kind
-        letter.error_class = burial.error_class
+        letter.error_class = burial.error_class[:MAX_NAME]
         letter.message = burial.message
         letter.traceback = burial.traceback
         letter.fingerprint = burial.fingerprint
         letter.handlers = ", ".join(burial.handlers)
-        letter.worker = burial.worker
-        letter.code_version = bus_settings().version
+        letter.worker = burial.worker[:100]
+        letter.code_version = bus_settings().version[:50]
         letter.last_failed_at = now()
         letter.state = DeadLetter.State.NEW
         letter.save()
@@ -82,6 +95,11 @@ def resolve(group: str, event_ids: Collection[UUID]) -> int:
     return DeadLetter.objects.filter(
         group_name=group, event_id__in=event_ids, state=DeadLetter.State.REPLAYING
     ).update(state=DeadLetter.State.RESOLVED, resolved_at=now())
+
+
+def _attempt(failure: Failure) -> dict[str, str]:
+    """A failure as it is kept: those before this one came with the entry and may be anything."""
+    return {name: storable(text) for name, text in asdict(failure).items()}
 
 
 def _is_over(burial: Burial, letter: DeadLetter) -> bool:
@@ -115,7 +133,7 @@ def _new(burial: Burial, event_id: UUID | None) -> DeadLetter:
     return DeadLetter(
         group_name=burial.group,
         event_id=event_id,
-        event_type=event.event_type if event else "",
+        event_type=storable(event.event_type)[:MAX_NAME] if event else "",
         correlation_id=event.correlation_id if event else None,
         synthetic=bool(event and event.synthetic),
         stream=delivery.stream,

@@ -9,7 +9,6 @@ import logging
 import time
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,16 +22,16 @@ from events.conf import BusSettings
 from events.dead_letters import resolve
 from events.envelope import Event, now
 from events.errors import InvalidEvent, Reject
-from events.failures import describe
 from events.faults import Faults
 from events.groups import Group, Handler
 from events.limits import HandlerTimeout, TimeLimit
 from events.models import ConsumerGroup
 from events.registry import Payload
 from events.rows import Wanted, mark_handled, settled
-from events.store import store_said, worth_repeating
+from events.store import nobodys_fault, store_said, worth_repeating
 from events.tasks import Context, Task
 from events.transport.base import Append, Delivery, Handled, Settlement
+from events.units import Contention, Poison, Unfit, Unit, UnitFailed
 from events.validation import publishable, understood
 
 MAX_DURATION_US = 2_147_483_647
@@ -44,42 +43,8 @@ FIRST_UNIT = 10
 """Events in a group's first transaction on SQLite; how long they took tells how many fit."""
 
 MOST_REPEATS = 10
-"""So often an event is run again because SQL was locked or away, before that counts as an attempt:
-what never ends in any other way must not be repeated for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """What one transaction has done for a group."""
-
-    execution: Execution
-    tasks: Sequence[Task]
-    said: Sequence[tuple[Event, bytes]]
-    """The events that follow, valid, with their bytes."""
-    took_s: float
-
-    @property
-    def fresh(self) -> list[Task]:
-        """Tasks that were handled now; the others had been before."""
-        return [task for task in self.tasks if task.fresh]
-
-    @property
-    def settlements(self) -> list[Settlement]:
-        return [Handled(task.delivery) for task in self.tasks]
-
-
-class UnitFailed(Exception):
-    """A handler raised, or what it wrote was refused: the transaction must be rolled back."""
-
-    def __init__(self, handler: Handler | None, error: BaseException) -> None:
-        super().__init__(*describe(error))
-        self.handler = handler
-        """None when it was the database that refused."""
-        self.error = error
-
-
-class Contention(Exception):
-    """SQL was locked, deadlocked or away: repeat the work, nothing is held against it."""
+"""So often an event is run again because its handler found SQL locked or away, before that counts
+as an attempt: what never ends in any other way must not be repeated for ever."""
 
 
 class Execution:
@@ -107,47 +72,33 @@ class Execution:
         self.idempotent = group.idempotent
         """Its effects are sets: it keeps no inbox rows."""
 
-    def decoded(self, deliveries: Sequence[Delivery]) -> tuple[list[Task], list[Settlement]]:
-        """Deliveries as tasks; those that cannot become one are set aside and to be settled.
-
-        Raises Contention when SQL is away.
-        """
-        tasks: list[Task] = []
-        refused: list[Settlement] = []
-        for delivery in deliveries:
-            found = self._decoded(delivery)
-            if isinstance(found, Task):
-                tasks.append(found)
-            else:
-                refused.append(found)
-        return tasks, refused
-
-    def _decoded(self, delivery: Delivery) -> Task | Settlement:
+    def decoded(self, delivery: Delivery) -> Task | Unfit:
+        """A delivery as a task, or why it is not to be run. Asks nobody."""
         event: Event | None = None
         try:
             event = Event.from_json(delivery.body)
             event, payload = understood(event)
         except InvalidEvent as error:
-            kind = "permanent" if event else "poison"
-            return self._buried(delivery, event, kind, error)
-        if delivery.starts > self._settings.poison_starts and not self._is_done(event, delivery):
+            return Unfit(delivery, event, "permanent" if event else "poison", error)
+        if delivery.starts > self._settings.poison_starts:
             error_text = (
                 f"its handling was begun {delivery.starts - 1} times and never ended: "
                 "the worker died each time"
             )
-            return self._buried(delivery, event, "poison", Poison(error_text))
+            return Unfit(delivery, event, "poison", Poison(error_text))
         return Task(delivery, event, self._context(delivery, event, payload), self._wanting(event))
 
-    def _buried(
-        self, delivery: Delivery, event: Event | None, kind: str, error: Exception
-    ) -> Settlement:
-        handlers = self._wanting(event) if event and kind == "poison" else ()
-        try:
-            return self.aftermath.buried(delivery, event, kind, error, handlers)
-        except DatabaseError as refusal:
-            if worth_repeating(refusal):
-                raise Contention(str(refusal)) from refusal
-            raise
+    def set_aside(self, unfit: Unfit) -> Settlement:
+        """Write the dead letter of what is not to be run, unless its worker died after its commit.
+
+        Raises DatabaseError.
+        """
+        delivery, event = unfit.delivery, unfit.event
+        killed = isinstance(unfit.error, Poison)
+        if killed and event and self._is_done(event, delivery):
+            return Handled(delivery)
+        handlers = self._wanting(event) if killed and event else ()
+        return self.aftermath.buried(delivery, event, unfit.kind, unfit.error, handlers)
 
     def _wanting(self, event: Event) -> tuple[Handler, ...]:
         """The handlers that take an event; looked up once where only its type decides."""
@@ -204,8 +155,13 @@ class Execution:
         return Unit(self, tasks, said, time.perf_counter() - began)
 
     def refused(self, tasks: Sequence[Task], error: DatabaseError) -> UnitFailed:
-        """What a refusal of SQL means for these tasks. Raises Contention when they may be repeated
-        as they are."""
+        """What it means for these tasks that SQL refused a statement of ours, or the commit.
+
+        Raises Contention when they may be repeated as they are: for as long as it takes where SQL
+        is away or locked by another, which is no doing of theirs.
+        """
+        if nobodys_fault(error):
+            raise Contention(str(error)) from error
         self._repeat(tasks, error)
         self._group_id = None  # it may be our group's number that is gone
         return UnitFailed(None, error)
@@ -215,12 +171,20 @@ class Execution:
         self._each_s = (3 * self._each_s + each_s) / 4 if self._each_s else each_s
 
     def _repeat(self, tasks: Sequence[Task], error: BaseException) -> None:
-        """Raise Contention where SQL was only in the way, unless that has gone on for too long."""
+        """Raise Contention where SQL was only in the way, unless that has gone on for too long.
+
+        Of several tasks it is not known which is to blame: then each is run, and counted, alone.
+        """
         if not worth_repeating(error):
             return
-        for task in tasks:
-            task.repeats += 1
-        if min(task.repeats for task in tasks) <= MOST_REPEATS:
+        if len(tasks) == 1:
+            tasks[0].repeats_alone += 1
+            goes_on = tasks[0].repeats_alone <= MOST_REPEATS
+        else:
+            for task in tasks:
+                task.repeats += 1
+            goes_on = min(task.repeats for task in tasks) <= MOST_REPEATS
+        if goes_on:
             raise Contention(str(error)) from error
 
     def call_outside(self, task: Task) -> None:
@@ -389,7 +353,3 @@ def record(units: Sequence[Unit]) -> list[Append]:
             resolve(unit.execution.group.name, replayed)
     said = [pair for unit in units for pair in unit.said]
     return store_said(said) if said else []
-
-
-class Poison(Exception):
-    """An entry that kills the worker which handles it."""

@@ -66,12 +66,12 @@ def describe(error: BaseException) -> tuple[str, str]:
     """Class name and message of an error, for people; also of one whose message fails itself."""
     name = type(error).__name__
     message = str(traceback.TracebackException(type(error), error, None))
-    return name, _storable(message or name)[:MAX_MESSAGE]
+    return name, storable(message or name)[:MAX_MESSAGE]
 
 
 def traceback_text(error: BaseException) -> str:
     """The traceback as Python prints it; its tail when it is very long."""
-    return _storable("".join(traceback.format_exception(error)))[-MAX_TRACEBACK:]
+    return storable("".join(traceback.format_exception(error)))[-MAX_TRACEBACK:]
 
 
 def fingerprint(error_class: str, handler: str, frame: str) -> str:
@@ -94,6 +94,6 @@ def innermost_frame(error: BaseException) -> str:
     return found
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text without what a database refuses: NUL (PostgreSQL), lone surrogates (any)."""
     return text.replace("\0", "\\x00").encode(errors="backslashreplace").decode()

@@ -13,20 +13,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 
 from events import crash, relay
 from events import transport as bus
 from events.conf import BusSettings
-from events.errors import BusUnavailable
-from events.execution import Contention, Unit, UnitFailed, look_up, record
+from events.errors import BusRefused, BusUnavailable
+from events.execution import look_up, record
 from events.limits import HandlerTimeout
 from events.runner import BACKOFF_S, GroupRunner
 from events.store import refresh_connections, worth_repeating, writing
 from events.tasks import Task
 from events.transport.base import Append, GroupMissing, Settlement
+from events.units import Contention, Unit, UnitFailed
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Lane:
     def _round(self) -> None:
         with self._lock:
             for runner in self.runners:
+                self._guarded(runner, runner.set_aside)
                 self._guarded(runner, runner.ask)
             for runner in self._arrived():
                 self._guarded(runner, runner.take)
@@ -110,7 +112,11 @@ class Lane:
             step()
         except GroupMissing as missing:
             runner.set_up_again(missing)
-        except (BusUnavailable, Contention) as error:
+        except (BusUnavailable, BusRefused, Contention, DatabaseError) as error:
+            runner.back_off(error)
+        except Exception as error:  # a bug of ours: the others go on, this one after its leases
+            logger.exception("group %s: the worker itself failed; it goes on", runner.group.name)
+            runner.drop()
             runner.back_off(error)
 
     # --- work -----------------------------------------------------------------------------------
@@ -282,23 +288,17 @@ class Lane:
     def _settle(self, done: Mapping[GroupRunner, list[Settlement]]) -> None:
         """Acknowledge: the last step. Waits for a bus that is down, unless asked to stop."""
         work = {runner.group.name: settlements for runner, settlements in done.items()}
-        replies = self._acknowledged(done, work)
+        replies = self._acknowledged(work)
         for runner, settlements in done.items():
             nothing = [False] * len(settlements)
             runner.finished(settlements, replies.get(runner.group.name, nothing))
 
-    def _acknowledged(
-        self, runners: Iterable[GroupRunner], work: Mapping[str, Sequence[Settlement]]
-    ) -> dict[str, list[bool]]:
+    def _acknowledged(self, work: Mapping[str, Sequence[Settlement]]) -> dict[str, list[bool]]:
         waits = iter(BACKOFF_S)
         wait_s = 0.0
         while True:
             try:
                 return bus.current().streams.settle_all(work)
-            except GroupMissing as missing:
-                for runner in runners:
-                    runner.set_up_again(missing)
-                return {}
             except BusUnavailable as error:
                 if self._stop.is_set():
                     return {}

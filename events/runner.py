@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from django.db import DatabaseError
-from msgspec.structs import replace
 
 from events import crash, reconciler, transport
 from events.conf import BusSettings
-from events.errors import BusUnavailable
+from events.errors import BusRefused, BusUnavailable
 from events.execution import Execution
 from events.groups import Group
+from events.holdings import Holdings
 from events.limits import TimeLimit
+from events.pace import MOST_READ, Pace
 from events.quarantine import Quarantine
 from events.retries import Retries
 from events.tasks import Task
@@ -30,15 +30,12 @@ from events.transport.base import (
     RetryLater,
     Settlement,
 )
+from events.units import Unfit
 
 logger = logging.getLogger(__name__)
 
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits after a failure of bus or SQL, the last one repeated."""
-
-ROUND_S = 0.05
-"""A read brings about as many entries as were run in this time: few of a slow group, so that its
-other workers get some, and many of a fast one, whose round trips would cost most."""
 
 TURN_S = 0.02
 """How soon a group looks again whether the turn to run what was taken over is free."""
@@ -48,8 +45,6 @@ SWEEP = 100
 
 PUT_OFF_S = 0.25
 """How long the events of a group that lingers stand back behind those of others."""
-
-LEAST_READ, MOST_READ = 10, 400
 
 
 @dataclass
@@ -77,8 +72,6 @@ class GroupRunner:
         self.execution = Execution(group, consumer, settings, self.limit)
         self.backlog: deque[Task] = deque()
         """Events read and decoded, to be run next."""
-        self.quarantine: deque[Delivery] = deque()
-        """Entries taken over from another worker: run one at a time, each start counted."""
         self.present: Sequence[Task] = ()
         """What runs in the present transaction, or ran in the last one."""
         self._names = group.streams
@@ -87,16 +80,16 @@ class GroupRunner:
         self._retries = retries
         self._turn = turn
         self._reader: Reader | None = None
-        self._count = settings.batch_size
-        self._last_read = 0
-        self._was_full = False
-        self._read_at = 0.0
+        self._pace = Pace(settings.batch_size, len(group.streams))
         self._rests_until = 0.0
         self._paused_until = 0.0
         self._failures = 0
-        self._held: dict[int, Delivery] = {}
-        """By identity: one object goes all the way from the read to the settlement."""
-        self._held_lock = threading.Lock()
+        self._holdings = Holdings()
+        self._unfit: deque[Unfit] = deque()
+        """Held, and not to be run: their dead letters are still to be written."""
+        self._set_aside: list[Settlement] = []
+        """Their dead letters are written; to be settled."""
+        self._set_aside_at = 0.0
         self._sweep_every_s = min(5.0, settings.lease_s / 3)
         self._next_sweep = 0.0
 
@@ -105,7 +98,7 @@ class GroupRunner:
     @property
     def in_flight(self) -> int:
         """Entries this runner holds."""
-        return len(self._held)
+        return len(self._holdings)
 
     @property
     def dead(self) -> int:
@@ -137,9 +130,14 @@ class GroupRunner:
         return bool(self.execution.breakers.open) and not self.rests
 
     @property
+    def _wanted(self) -> int:
+        """Entries to ask for, of each stream."""
+        return 1 if self._probes else self._pace.count
+
+    @property
     def can_wait(self) -> bool:
         """It lets events gather anyway, and has not been put off for long."""
-        return self.group.linger_ms > 0 and time.monotonic() < self._read_at + PUT_OFF_S
+        return self.group.linger_ms > 0 and time.monotonic() < self._pace.read_at + PUT_OFF_S
 
     @property
     def next_at(self) -> float:
@@ -147,8 +145,10 @@ class GroupRunner:
         for an answer."""
         if self.backlog:
             return self._may_work_at
-        if self.quarantine:
+        if self._holdings.quarantined:
             return self._may_work_at if self._turn.is_open(self) else time.monotonic() + TURN_S
+        if self._unfit or self._set_aside:
+            return self._set_aside_at
         until = max(self._rests_until, self.execution.breakers.rests_until)
         return until if until > time.monotonic() else math.inf
 
@@ -164,10 +164,10 @@ class GroupRunner:
         if self.rests:
             return
         left = len(self.backlog)
-        if (not left or (self._was_full and left <= self._count)) and (
+        if (not left or (self._pace.was_full and left <= self._pace.count)) and (
             time.monotonic() >= self._rests_until
         ):
-            self.reader.ask(1 if self._probes else self._count)
+            self.reader.ask(self._wanted)
 
     def take(self) -> None:
         """Take what was read into the backlog; a group that lingers then lets more gather.
@@ -177,30 +177,50 @@ class GroupRunner:
         found = self.reader.take()
         if not found:
             return
-        at = time.monotonic()
-        self._rests_until = at + self.group.linger_ms / 1_000
-        self._read_at, self._last_read, self._failures = at, len(found), 0
-        self._was_full = len(found) >= self._count
+        self._pace.read(found)
+        self._rests_until = self._pace.read_at + self.group.linger_ms / 1_000
+        self._failures = 0
         self.accept(found)
         if self.rests:  # they were asked for before it failed
             self.give_back()
 
     def accept(self, deliveries: Sequence[Delivery]) -> None:
-        """Hold and decode deliveries; what cannot be decoded is set aside and settled at once."""
-        self._hold(deliveries)
+        """Hold and decode deliveries; what is not to be run is set aside and settled at once."""
+        self._holdings.hold(deliveries)
         crash.here("after-read-before-handler")
-        tasks, refused = self.execution.decoded(deliveries)
-        self.backlog.extend(tasks)
-        if refused:
-            self.settled(refused, self._acknowledged(refused))
+        for delivery in deliveries:
+            found = self.execution.decoded(delivery)
+            if isinstance(found, Task):
+                self.backlog.append(found)
+            else:
+                self._unfit.append(found)
+        self.set_aside()
+
+    def set_aside(self) -> None:
+        """Write the dead letters of what is not to be run, and settle it.
+
+        While SQL or the bus refuses that it waits here, held, and nothing else waits for it.
+        """
+        if not self._unfit and not self._set_aside:
+            return
+        if time.monotonic() < self._set_aside_at:
+            return
+        try:
+            while self._unfit:
+                self._set_aside.append(self.execution.set_aside(self._unfit[0]))
+                self._unfit.popleft()
+            self.settled(self._set_aside, self._acknowledged(self._set_aside))
+            self._set_aside = []
+        except (DatabaseError, BusUnavailable, BusRefused, GroupMissing) as error:
+            logger.warning("group %s: dead letters wait to be written: %s", self.group.name, error)
+            self._set_aside_at = time.monotonic() + BACKOFF_S[-1]
 
     def read_now(self) -> int:
         """Read without waiting, for one who works through what is there; how many entries."""
         if self.rests:
             return 0
-        count = 1 if self._probes else self._count
         found = transport.current().streams.read(
-            self.group.name, self._consumer, self._names, count, 0
+            self.group.name, self._consumer, self._names, self._wanted, 0
         )
         self.accept(found)
         return len(found)
@@ -222,16 +242,7 @@ class GroupRunner:
         if self.backlog:
             return
         self._turn.leave(self)
-        if self._last_read:
-            self._follow_pace()
-
-    def _follow_pace(self) -> None:
-        """Let the next read bring what can be run in ROUND_S, judged by the last one."""
-        took_s = max(time.monotonic() - self._read_at, 0.000_1)
-        fits = int(self._last_read * ROUND_S / took_s)
-        most = MOST_READ if self._settings.batch_size > LEAST_READ else self._settings.batch_size
-        self._count = max(min(LEAST_READ, most), min(fits, most))
-        self._last_read = 0
+        self._pace.follow()
 
     # --- settling -------------------------------------------------------------------------------
 
@@ -246,9 +257,7 @@ class GroupRunner:
                     )
             else:
                 self.counters.handled += 1
-        with self._held_lock:
-            for settlement in settlements:
-                self._held.pop(id(settlement.delivery), None)
+        self._holdings.let_go(settlement.delivery for settlement in settlements)
 
     def _acknowledged(self, settlements: Sequence[Settlement]) -> list[bool]:
         return transport.current().streams.settle(self.group.name, settlements)
@@ -257,9 +266,7 @@ class GroupRunner:
 
     def renew(self) -> None:
         """Keep the entries this runner holds. Called from another thread."""
-        with self._held_lock:
-            held = list(self._held.values())
-        if held:
+        if held := self._holdings.all():
             transport.current().streams.renew(self.group.name, self._consumer, held)
 
     def sweep_if_due(self) -> int:
@@ -268,7 +275,7 @@ class GroupRunner:
         One worker at a time sweeps a group: the lease is not given back, it sets the pace. Called
         from another thread than the one that runs what was taken over.
         """
-        if self.rests or time.monotonic() < self._next_sweep or len(self.quarantine) > SWEEP:
+        if self.rests or time.monotonic() < self._next_sweep or self._holdings.quarantined > SWEEP:
             return 0
         most = 1 if self._probes else SWEEP
         self._next_sweep = time.monotonic() + self._sweep_every_s
@@ -281,8 +288,7 @@ class GroupRunner:
             claimed = bus.streams.reclaim(
                 stream, self.group.name, self._consumer, self._settings.lease_s, most
             )
-            self._hold(claimed)
-            self.quarantine.extend(claimed)
+            self._holdings.hold(claimed, quarantined=True)
             count += len(claimed)
             if claimed:
                 crash.here("after-claim-before-handler")
@@ -297,51 +303,49 @@ class GroupRunner:
         """
         if self.rests:
             return False
-        while self.quarantine and not self.backlog and self._turn.enter(self):
-            delivery = self.quarantine.popleft()
-            self._let_go(delivery)
-            begun = transport.current().streams.begin(self.group.name, self._consumer, delivery)
-            if begun is not None:
-                self.accept([begun])
+        while self._holdings.quarantined and not self.backlog and self._turn.enter(self):
+            try:
+                self._begin_next()
+            finally:
+                if not self.backlog:  # the others must not wait for a turn that runs nothing
+                    self._turn.leave(self)
             if self.backlog:
                 return True
-            self._turn.leave(self)
         return False
 
-    def drop(self) -> None:
+    def _begin_next(self) -> None:
+        delivery = self._holdings.next_quarantined()
+        if delivery is None:
+            return
+        begun = transport.current().streams.begin(self.group.name, self._consumer, delivery)
+        if begun is not None:
+            self.accept([begun])
+
+    def drop(self) -> list[Delivery]:
         """Forget everything read, after a failure of the worker itself: kept, it would lie there
-        for ever. Its leases end, and a sweep brings it back."""
+        for ever. Its leases end, and a sweep brings it back. Returns what had not been begun."""
         self.backlog.clear()
-        self.quarantine.clear()
+        self._unfit.clear()
+        self._set_aside = []
         self._turn.leave(self)
-        with self._held_lock:
-            self._held.clear()
+        return self._holdings.clear()
 
     def give_back(self) -> None:
         """Let others, or this worker later, have all that was not begun; no attempt is counted."""
-        unbegun = self._unbegun()
-        self.drop()
-        try:
-            transport.current().streams.release(self.group.name, self._consumer, unbegun)
-        except (BusUnavailable, GroupMissing) as error:
-            logger.warning(
-                "group %s: entries stay until the lease ends: %s", self.group.name, error
-            )
+        self._release(self.drop())
 
     def hand_back(self) -> None:
         """Give up what was not begun, and the consumer itself where it holds nothing."""
         self._turn.leave(self)
-        streams = transport.current().streams
+        if self._reader is not None:
+            self._holdings.hold(self._reader.close())
+        if not self._release(self._holdings.unbegun()):
+            return
         try:
-            if self._reader is not None:
-                self._hold(self._reader.close())
-            streams.release(self.group.name, self._consumer, self._unbegun())
             for name in self._names:
-                streams.remove_consumer(name, self.group.name, self._consumer)
-        except (BusUnavailable, GroupMissing) as error:
-            logger.warning(
-                "group %s: entries stay until the lease ends: %s", self.group.name, error
-            )
+                transport.current().streams.remove_consumer(name, self.group.name, self._consumer)
+        except (BusUnavailable, BusRefused, GroupMissing) as error:
+            logger.warning("group %s: its consumer stays for now: %s", self.group.name, error)
 
     def hand_back_the_rest(self) -> None:
         """Give up what no handler has begun while one is stuck; called from another thread.
@@ -349,24 +353,18 @@ class GroupRunner:
         What is in the stuck transaction stays: its lease ends, and each of its events is then
         begun alone, so that only the guilty one is counted.
         """
-        begun = {id(task.delivery) for task in self.present}
-        rest = [one for one in self._unbegun() if id(one) not in begun]
+        self._release(self._holdings.unbegun(task.delivery for task in self.present))
+
+    def _release(self, unbegun: Sequence[Delivery]) -> bool:
+        """Hand entries back; False where the bus does not take them, which waits for the lease."""
         try:
-            transport.current().streams.release(self.group.name, self._consumer, rest)
-        except (BusUnavailable, GroupMissing) as error:
+            transport.current().streams.release(self.group.name, self._consumer, unbegun)
+        except (BusUnavailable, BusRefused, GroupMissing) as error:
             logger.warning(
                 "group %s: entries stay until the lease ends: %s", self.group.name, error
             )
-
-    def _unbegun(self) -> list[Delivery]:
-        """What is held, each with the starts to give back: an entry counts as begun when it is
-        read, one that was taken over only once `begin` has said so."""
-        waiting = {id(delivery) for delivery in self.quarantine}
-        with self._held_lock:
-            return [
-                replace(one, starts=one.starts + 1) if key in waiting else one
-                for key, one in self._held.items()
-            ]
+            return False
+        return True
 
     # --- trouble --------------------------------------------------------------------------------
 
@@ -387,11 +385,3 @@ class GroupRunner:
             logger.warning("group %s waits: %s", self.group.name, error)
         self._failures += 1
         self._rests_until = self._paused_until = time.monotonic() + wait_s
-
-    def _hold(self, deliveries: Iterable[Delivery]) -> None:
-        with self._held_lock:
-            self._held.update(zip(map(id, deliveries), deliveries, strict=True))
-
-    def _let_go(self, delivery: Delivery) -> None:
-        with self._held_lock:
-            self._held.pop(id(delivery), None)

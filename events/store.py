@@ -23,9 +23,11 @@ Row = tuple[Any, ...]
 _sqlite_writer = threading.RLock()
 _thread = threading.local()
 
-REPEATABLE_SQLSTATES = ("40001", "40P01", "55P03", "57P", "08", "53")
-"""PostgreSQL: serialisation failure, deadlock, lock not available, shutdown, connection, resources
-(PostgreSQL documentation, appendix A)."""
+AWAY_SQLSTATES = ("57P", "08", "53")
+"""PostgreSQL: shutdown, connection, resources (PostgreSQL documentation, appendix A)."""
+
+REPEATABLE_SQLSTATES = ("40001", "40P01", "55P03", *AWAY_SQLSTATES)
+"""Serialisation failure, deadlock and lock not available besides."""
 
 REPEATABLE_SQLITE = ("is locked", "is busy", "disk is full", "disk I/O")
 
@@ -92,6 +94,16 @@ def worth_repeating(error: BaseException) -> bool:
     text = str(error)
     lost = "connection" in text and connection.vendor == "postgresql"
     return lost or any(phrase in text for phrase in REPEATABLE_SQLITE)
+
+
+def nobodys_fault(error: DatabaseError) -> bool:
+    """Whether what refused a statement that no handler has made lies outside all work here.
+
+    SQLite's lock is taken before a transaction's first statement, so who waits for it waits for
+    another. On PostgreSQL a deadlock or a conflict may come from what the handlers have done.
+    """
+    state = str(getattr(error.__cause__, "sqlstate", "") or "")
+    return worth_repeating(error) and (not state or state.startswith(AWAY_SQLSTATES))
 
 
 STORED = (

@@ -65,7 +65,8 @@ class Task(msgspec.Struct, gc=False, eq=False):
     handlers: tuple[Handler, ...]
     took_us: int = 0
     repeats: int = 0
-    """How often SQL was in the way."""
+    """How often SQL was in the way when it ran with others."""
+    repeats_alone: int = 0
     fresh: bool = True
     """Its group has neither handled it nor set it aside."""
 

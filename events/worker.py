@@ -12,8 +12,7 @@ from django.db import connection
 
 from events import relay
 from events.conf import bus_settings
-from events.errors import BusUnavailable
-from events.execution import Contention
+from events.errors import BusRefused, BusUnavailable
 from events.groups import Group
 from events.lane import Lane
 from events.presence import Heartbeat
@@ -165,39 +164,44 @@ class Worker:
         Nothing here waits for SQL: a lease must not end because a table is locked.
         """
         try:
+            self._renew_if_due()
             self._retries.promote_due()
-            if self._renewal_due():
-                for runner in self._runners:
-                    runner.renew()
             if not self._stop.is_set():
                 for runner in self._runners:
-                    self._sweep(runner)
+                    self._for(runner, runner.sweep_if_due)
             self._beat(draining=self._stop.is_set())
-        except (BusUnavailable, GroupMissing) as error:
+        except BusUnavailable as error:
             logger.debug("worker %s: %s", self.name, error)
             self._stop.wait(0.5)
         except Exception:
             logger.exception("worker %s: keeping leases failed; it is tried again", self.name)
             self._stop.wait(0.5)
 
-    def _sweep(self, runner: GroupRunner) -> None:
+    def _renew_if_due(self) -> None:
+        """Renew what all groups hold. Raises BusUnavailable; it is then still due."""
+        at = time.monotonic()
+        if at < self._next_renewal:
+            return
+        for runner in self._runners:
+            self._for(runner, runner.renew)
+        self._next_renewal = at + self._settings.lease_s / 3
+
+    def _for(self, runner: GroupRunner, step: Callable[[], object]) -> None:
+        """Do one step for a group; only a bus that is down is the trouble of all."""
         try:
-            runner.sweep_if_due()
-        except (GroupMissing, Contention) as error:
-            logger.debug("group %s: nothing could be taken over: %s", runner.group.name, error)
+            step()
+        except BusUnavailable:
+            raise
+        except (GroupMissing, BusRefused) as error:
+            logger.debug("group %s: its entries are not kept: %s", runner.group.name, error)
+        except Exception:
+            logger.exception("group %s: its entries could not be kept", runner.group.name)
 
     def _flush_marks(self) -> None:
         try:
             relay.marks.flush()
         except SqlError as error:
             logger.warning("worker %s: marks wait: %s", self.name, error)
-
-    def _renewal_due(self) -> bool:
-        at = time.monotonic()
-        if at < self._next_renewal:
-            return False
-        self._next_renewal = at + self._settings.lease_s / 3
-        return True
 
     def _beat(self, *, draining: bool = False) -> None:
         try:

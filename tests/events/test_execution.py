@@ -11,7 +11,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import OperationalError
 
-from events import Context, Event, Reject, Retry, runner
+from events import Context, Event, Reject, Retry, execution, lane, runner
 from events.dead_letters import Burial, bury
 from events.envelope import new_event_id
 from events.groups import Group
@@ -537,6 +537,52 @@ def test_sql_that_is_in_the_way_for_ever_is_an_attempt_in_the_end(
 
     assert len(bus.dead_letters()) == 2
     assert attempts == [1] * len(attempts)
+
+
+def test_sql_that_is_away_for_long_costs_no_attempt(
+    bus: Bus, group_of: GroupOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than a handler that always finds it locked would be repeated."""
+    monkeypatch.setattr(runner, "BACKOFF_S", (0.0,))
+    attempts: list[int] = []
+    refusals: list[int] = []
+    look_up = lane.look_up
+
+    def away(work: Any) -> None:
+        if len(refusals) < 3 * execution.MOST_REPEATS:
+            refusals.append(len(refusals))
+            raise OperationalError("the connection is lost") from Lost()
+        look_up(work)
+
+    class Lost(Exception):
+        sqlstate = "08006"
+
+    def note(event: Event, context: Context) -> None:
+        attempts.append(context.attempt)
+
+    monkeypatch.setattr(lane, "look_up", away)
+    bus.publish(trade())
+    bus.drain([group_of(note, max_retries=0)])
+
+    assert (attempts, bus.dead_letters()) == ([1], [])
+    assert len(refusals) == 3 * execution.MOST_REPEATS
+
+
+def test_of_events_that_find_sql_locked_together_only_the_guilty_one_is_set_aside(
+    bus: Bus, group_of: GroupOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "BACKOFF_S", (0.0,))
+
+    def locked(event: Event, context: Context) -> None:
+        if event.data["user_id"] == 13:
+            raise OperationalError("database is locked")
+
+    well, ill = trade(), trade(user_id=13)
+    bus.publish(well, ill)
+    bus.drain([group_of(locked, max_retries=0)])
+
+    assert [letter.event_id for letter in bus.dead_letters()] == [ill.event_id]
+    assert HandledEvent.objects.get(group__name="testers").event_id == well.event_id
 
 
 def test_bytes_without_an_id_make_one_letter_however_often_their_entry_comes(

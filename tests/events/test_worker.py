@@ -447,3 +447,64 @@ def test_of_what_was_taken_over_one_entry_runs_at_a_time(bus: Bus, group_of: Gro
 
     one.drop()
     assert other.begin_quarantined()
+
+
+def test_a_turn_that_begins_nothing_is_given_back(
+    bus: Bus, group_of: GroupOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [group_of(noting([]), name=name) for name in ("first", "second")]
+    bus.publish(trade())
+    for group in both:
+        bus.transport.streams.read(group.name, "dead", [STREAM], 10, 0)
+    bus.clock.advance(3_600)
+    one, other = Worker(both)._runners
+    assert [one.sweep_if_due(), other.sweep_if_due()] == [1, 1]
+
+    bus.memory.down = "test"
+    with pytest.raises(BusUnavailable):
+        one.begin_quarantined()
+    bus.memory.down = ""
+
+    assert other.begin_quarantined()
+
+
+def test_a_destroyed_group_does_not_end_the_leases_of_the_others(
+    bus: Bus, group_of: GroupOf, brisk: None
+) -> None:
+    both = [group_of(noting([]), name=name) for name in ("first", "second")]
+    bus.publish(trade())
+    worker = Worker(both)
+    for runner in worker._runners:
+        runner._holdings.hold(
+            bus.transport.streams.read(runner.group.name, worker.name, [STREAM], 1, 0)
+        )
+    with bus.memory.changed:
+        del bus.memory._streams[STREAM].groups["first"]
+    bus.clock.advance(0.25)
+
+    worker._keep()
+
+    with bus.memory.changed:
+        (entry,) = bus.memory._streams[STREAM].groups["second"].pending.values()
+    assert entry.since == pytest.approx(bus.clock.now(), abs=0.1)
+
+
+def test_a_renewal_the_bus_did_not_hear_is_tried_again_at_once(
+    bus: Bus, group_of: GroupOf, brisk: None
+) -> None:
+    worker = Worker([group_of(noting([]))])
+    bus.publish(trade())
+    worker._runners[0]._holdings.hold(
+        bus.transport.streams.read("testers", worker.name, [STREAM], 1, 0)
+    )
+    worker._stop.set()  # it does not wait after a failure
+    bus.memory.down = "test"
+    worker._keep()
+    bus.memory.down = ""
+    bus.clock.advance(0.25)
+
+    worker._keep()
+
+    with bus.memory.changed:
+        (entry,) = bus.memory._streams[STREAM].groups["testers"].pending.values()
+    assert entry.since == pytest.approx(bus.clock.now(), abs=0.1)
