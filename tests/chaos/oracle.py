@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 Pair = tuple[str, str]
@@ -35,6 +35,8 @@ class Evidence:
     """Entries of each event on its own stream, as far back as that reaches."""
     unattempted_by_design: frozenset[Pair] = frozenset()
     """Pairs that cannot reach a handler: malformed bytes."""
+    shown: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By group what the console shows: events that wait, for whatever reason, and dead letters."""
     audit_broken: int | None = None
     drained: bool = True
 
@@ -77,8 +79,19 @@ def findings(evidence: Evidence) -> list[str]:
         for what, members in checks.items()
         if members
     ]
+    for group, (waiting, dead) in sorted(e.shown.items()):
+        expected, handled = _of(group, e.expected), _of(group, e.handled)
+        if expected != handled + waiting + dead:
+            found.append(
+                f"the console shows {waiting} waiting and {dead} dead of {group}, with {handled} "
+                f"handled; that are not the {expected} there were"
+            )
     if e.audit_broken is not None:
         found.append(f"the audit's chain breaks at row {e.audit_broken}")
     if not e.drained:
         found.append("not drained in time after healing")
     return found
+
+
+def _of(group: str, pairs: Iterable[Pair]) -> int:
+    return sum(name == group for _, name in pairs)

@@ -37,6 +37,18 @@ POISONED = "chaos_single"
 
 RETRYING = "chaos_retrying"
 
+CONSOLE = """
+import json
+from events.audit import first_broken
+from events.queries.snapshot import take
+groups = {
+    state.name: [(state.lag or 0) + (state.pending or 0) + (state.retries_waiting or 0),
+                 state.dead_letters]
+    for state in take().groups if state.name.startswith("chaos_")
+}
+print(json.dumps({"groups": groups, "audit_broken": first_broken()}))
+"""
+
 DRAINED_WITHIN_S = 120
 LEASE_S = 2
 
@@ -213,6 +225,7 @@ class Rig:
         }
         ill = {i for i, entry in told.items() if entry["poison"] and i in stored}
         bodies = {_id(i): bytes(b.encode()) for i, b in self._bodies()}
+        console = self._console()
         return Evidence(
             accepted=frozenset(i for i, entry in told.items() if entry["outcome"] == "accepted"),
             stored=frozenset(stored),
@@ -224,7 +237,8 @@ class Rig:
             poison={**{(i, POISONED): bodies[i] for i in ill}, **malformed},
             appended=self._appended(),
             unattempted_by_design=frozenset(malformed),
-            audit_broken=self._audit_broken(),
+            shown={name: tuple(counts) for name, counts in console["groups"].items()},
+            audit_broken=console["audit_broken"],
             drained=drained,
         )
 
@@ -254,10 +268,11 @@ class Rig:
     def _pairs(self, query: str) -> Counter[Pair]:
         return Counter((_id(i), str(group)) for i, group in self.rows(query))
 
-    def _audit_broken(self) -> int | None:
-        code = "from events.audit import first_broken; print(first_broken() or 0)"
-        done = self.deployment.manage("shell", "-v0", "-c", code)
-        return int(done.stdout.split()[-1]) or None
+    def _console(self) -> dict[str, Any]:
+        """What the console's own queries say, in a process of theirs."""
+        done = self.deployment.manage("shell", "-v0", "-c", CONSOLE)
+        console: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return console
 
     def _history(self, number: int) -> Path:
         return self.folder / f"history-{number}.ndjson"

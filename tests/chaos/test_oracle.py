@@ -20,6 +20,7 @@ SOUND = Evidence(
     attempts=Counter([GOOD, BAD]),
     dead={BAD: b"bytes"},
     poison={BAD: b"bytes"},
+    shown={"chaos_single": (0, 1)},
 )
 
 
@@ -41,6 +42,8 @@ def test_sound_evidence_is_sound() -> None:
         ({"poison": {}}, "a dead letter that was no poison"),
         ({"dead": {BAD: b"other"}}, "whose bytes differ"),
         ({"handled": Counter([GOOD, BAD])}, "handled and a dead letter too"),
+        ({"shown": {"chaos_single": (1, 1)}}, "shows 1 waiting and 1 dead"),
+        ({"shown": {"chaos_single": (0, 0)}}, "shows 0 waiting and 0 dead"),
         ({"audit_broken": 3}, "breaks at row 3"),
         ({"drained": False}, "not drained in time"),
     ],
