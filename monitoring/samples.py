@@ -27,6 +27,9 @@ TICK_S = 5
 KEPT_S = {TICK_S: 75 * 60, 60: 26 * 3600, 900: 8 * 86_400}
 """Resolution of a row in seconds -> how long such rows are kept, in seconds."""
 
+STREAMS_S = 60
+"""Rows this far apart, and coarser ones, tell of single streams."""
+
 ENOUGH_POINTS = 12
 """A window is drawn with the coarsest rows that give at least this many points."""
 
@@ -61,6 +64,8 @@ class Values(msgspec.Struct, frozen=True):
     relay: int
     domains: dict[str, int]
     groups: dict[str, GroupValues]
+    streams: dict[str, int] = {}
+    """Entries ever appended; only in rows a minute apart or more: there may be a thousand types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,10 @@ class History:
 def values_of(snapshot: Snapshot) -> Values:
     """What of a snapshot is worth keeping."""
     domains: dict[str, int] = {}
+    streams: dict[str, int] = {}
     for stream in snapshot.streams:
         if stream.info:
+            streams[stream.name] = stream.info.entries_added
             domains[stream.domain] = domains.get(stream.domain, 0) + stream.info.entries_added
     reachable = snapshot.bus.reachable
     return Values(
@@ -116,6 +123,7 @@ def values_of(snapshot: Snapshot) -> Values:
         relay=snapshot.relay.waiting,
         domains=domains,
         groups={group.name: _group_values(group) for group in snapshot.groups},
+        streams=streams,
     )
 
 
@@ -124,9 +132,12 @@ def record(at: datetime, values: Values, needs: int) -> frozenset[int]:
     rows = Sample.objects.order_by().values_list("resolution_s")
     newest = dict(rows.annotate(newest=Max("at")))
     due = [step for step in KEPT_S if _is_due(newest.get(step), at, step)]
-    body = msgspec.json.encode(values).decode()
+    short = msgspec.structs.replace(values, streams={})
+    bodies = {
+        step: msgspec.json.encode(short if step < STREAMS_S else values).decode() for step in due
+    }
     Sample.objects.bulk_create(
-        Sample(at=at, resolution_s=step, needs=needs, values=body) for step in due
+        Sample(at=at, resolution_s=step, needs=needs, values=body) for step, body in bodies.items()
     )
     return frozenset(due)
 
@@ -142,6 +153,12 @@ def history(window_s: int) -> History:
             break
     newest = _newest(TICK_S, 1)
     return History(rows + tuple(row for row in newest if rows and row.at > rows[-1].at))
+
+
+def minutes(window_s: int) -> History:
+    """The window's measurements a minute apart: those that tell of single streams. One SQL
+    statement."""
+    return History(_read(STREAMS_S, window_s))
 
 
 def recent() -> History:

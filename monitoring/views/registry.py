@@ -11,8 +11,9 @@ from django.views.decorators.http import require_safe
 from pydantic import BaseModel, Field
 
 from events.queries import observed, types
-from monitoring import access, params
+from monitoring import access, params, samples
 from monitoring.access import Role
+from monitoring.charts import Point
 from monitoring.excerpts import pretty_json
 from monitoring.flow_map import flow_map
 from monitoring.missing import missing
@@ -21,6 +22,9 @@ from monitoring.requests import PageRequest
 
 ROWS = 100
 """Types on one page: a thousand rows would take longer than its budget."""
+
+WINDOW_S = 3600
+"""What a type's sparkline shows, in seconds."""
 
 
 class Asked(BaseModel):
@@ -72,6 +76,7 @@ def event_type(request: HttpRequest, name: str) -> HttpResponse:
         "example": pretty_json(found.entry.example),
         "observed": observed.observed(found.entry.name),
         "changes": types.changes(found),
+        "rates": _rates(found.entry.stream),
     }
     return render(request, "event_type.html", context)
 
@@ -80,3 +85,8 @@ def event_type(request: HttpRequest, name: str) -> HttpResponse:
 def flow(request: HttpRequest) -> HttpResponse:
     """Who says and hears what, with the rates of now."""
     return render(request, "flow.html", {"map": flow_map(readings.current())})
+
+
+def _rates(stream: str) -> tuple[Point, ...]:
+    """Events a second of a stream over the last hour, a minute apart. One statement."""
+    return samples.minutes(WINDOW_S).rates(lambda values: values.streams.get(stream))

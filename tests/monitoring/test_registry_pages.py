@@ -15,8 +15,10 @@ from events import Event
 from events.envelope import now
 from events.models import SeenType, StoredEvent
 from events.queries.observed import LIVELY
+from events.queries.snapshot import take
 from events.registry import registry
 from events.seen import note_seen
+from monitoring import samples
 from monitoring.views import registry as views
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
@@ -107,6 +109,20 @@ def test_a_type_nobody_has_said_says_so(bus: Bus, viewer: Client) -> None:
 
     assert "Not seen yet" in page
     assert "No event is old enough to tell" in page
+
+
+def test_a_type_tells_how_its_rate_went(bus: Bus, viewer: Client) -> None:
+    for minute in range(5):
+        bus.publish(*(trade() for _ in range(60 * minute)))
+        taken = take()
+        at = taken.at - timedelta(minutes=4 - minute)
+        samples.record(at, samples.values_of(taken), needs=0)
+
+    def sparkline(page: str) -> str:
+        return viewer.get(page).content.decode().partition("<title>Events a second, ")[2].partition("<")[0]
+
+    assert sparkline(TRADE) == "last 3\N{NO-BREAK SPACE}min: 1.0 to 4.0, now 4.0"
+    assert sparkline("/registry/Gamification.LevelUp/").endswith("min: 0 to 0, now 0")
 
 
 def test_the_pages_ask_as_many_statements_whatever_was_said(bus: Bus, viewer: Client) -> None:

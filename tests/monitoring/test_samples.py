@@ -79,6 +79,18 @@ def test_a_window_is_drawn_with_the_coarsest_rows_that_make_a_line() -> None:
     } >= {60}
 
 
+def test_single_streams_are_told_a_minute_apart() -> None:
+    now = timezone.now()
+    for index in range(25):
+        at = now - timedelta(seconds=5 * (24 - index))
+        samples.record(at, values(index, streams={"a": 10 * index}), 0)
+
+    rates = samples.minutes(3600).rates(lambda kept: kept.streams.get("a"))
+
+    assert [rate for _, rate in rates] == [pytest.approx(2), pytest.approx(2)]
+    assert all(row.values.streams == {} for row in samples.recent().rows)
+
+
 def test_a_long_line_is_thinned_and_keeps_its_end() -> None:
     now = fill(130, step_s=60)
 
