@@ -143,7 +143,7 @@ class DomainEventRegistry:
         known = self._types.get((name, version or self._latest.get(name, 0)))
         if known is not None:
             return known
-        plain, suffix = _split_version(name)
+        plain, suffix = split_version(name)
         canonical = self._names.get(plain)
         if canonical is None:
             raise UnknownType(name, self._hint(plain))
@@ -251,7 +251,8 @@ def _check(entry: EventType) -> None:
         raise ConfigurationError(f"{entry.name}: its example does not validate: {error}") from error
 
 
-def _split_version(name: str) -> tuple[str, int | None]:
+def split_version(name: str) -> tuple[str, int | None]:
+    """``Trading.TradeExecuted.v2`` -> its name and 2; None where the name says no version."""
     match = re.fullmatch(r"(.+)\.v(\d{1,6})", name)
     return (match[1], int(match[2])) if match else (name, None)
 
