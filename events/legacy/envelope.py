@@ -49,9 +49,7 @@ def made(event_type: Any, data: Any, **given: Unpack[Given]) -> Event:
 def _following(cause: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The ids and metadata of an event that `cause` caused, as `Event.caused` sets them."""
     if not isinstance(cause, Event):
-        raise refused(
-            "caused_by", f"is a {type(cause).__name__}; give the Event that was published"
-        )
+        raise refused("caused_by", f"is a {type(cause).__name__}; give the Event it follows from")
     metadata = fields.get("metadata") or {}
     if not isinstance(metadata, Mapping):
         raise refused("metadata", f"is a {type(metadata).__name__}; give a mapping")

@@ -153,7 +153,7 @@ def test_what_a_cause_brings_is_carried_on() -> None:
         ({"correlation_id": CHAIN}, "correlation_id: comes from caused_by; give one of the two"),
         ({"causation_id": CHAIN}, "causation_id: comes from caused_by; give one of the two"),
         ({"metadata": [1]}, "metadata: is a list; give a mapping"),
-        ({"caused_by": {}}, "caused_by: is a dict; give the Event that was published"),
+        ({"caused_by": {}}, "caused_by: is a dict; give the Event it follows from"),
         ({"user": 7}, "user: Extra inputs are not permitted"),
     ],
 )
