@@ -71,12 +71,22 @@ def instant(value: Any) -> Any:
 
 
 def stable_id(source: str, given: str) -> UUID:
-    """The id of an event that another system calls `given`: the same one each time it is sent. One
+    """The id of an event or a chain that another system calls `given`: the same one each time. One
     that is no UUID becomes one of the two (RFC 9562, version 5), which together are unique."""
+    return given_uuid(given) or uuid5(NAMESPACE_URL, _encodable(f"{source}\n{given}"))
+
+
+def given_uuid(given: Any) -> UUID | None:
+    """The UUID that a text is, None when it is none."""
     try:
-        return UUID(given)
+        return UUID(given) if isinstance(given, str) else None
     except ValueError:
-        return uuid5(NAMESPACE_URL, f"{source}\n{given}")
+        return None
+
+
+def _encodable(text: str) -> str:
+    """A text without halves of surrogate pairs, which JSON may hold and UTF-8 may not."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def refused(field: str, reason: str) -> InvalidEvent:

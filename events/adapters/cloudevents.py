@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
+from uuid import UUID
 
-from events.adapters.base import Headers, event_of, instant, missing, refused, stable_id
+from events.adapters.base import Headers, event_of, given_uuid, instant, missing, refused, stable_id
 from events.envelope import Event
 from events.errors import UnknownType
 from events.registry import registry
@@ -25,6 +26,8 @@ CORRELATION, CAUSATION, METADATA = "correlationid", "causationid", "astrametadat
 """Extensions that carry what CloudEvents has no attribute for. The last is JSON in a text: an
 attribute has no structure (specification, section 2)."""
 
+LINKS = (CORRELATION, CAUSATION)
+
 FOREIGN = "cloudevents"
 """Key of the metadata under which extensions that mean nothing here are kept."""
 
@@ -39,6 +42,12 @@ class CloudEventsAdapter:
     a domain name (``com.example.trading.Trading.TradeExecuted.v1``). `source` is the producer,
     `subject` the entity. An id that is no UUID becomes one of `source` and `id`, which together are
     unique (section 3.1): the same event sent again is a duplicate here too. Carries everything.
+
+    ``correlationid`` and ``causationid`` are the ids of other events, or of what several have in
+    common. One that is no UUID becomes one of `source` and itself, as an id does: all events of a
+    source with one correlation id are one chain, and those that name the id of its first event are
+    in that one's. Events of several sources are in one chain where its id is a UUID. The text that
+    was sent is kept in the metadata, and written again.
     """
 
     name = "cloudevents"
@@ -65,8 +74,8 @@ class CloudEventsAdapter:
             told.get("data"),
             event_id=stable_id(told["source"], told["id"]),
             occurred_at=instant(told.get("time")),
-            correlation_id=told.get(CORRELATION),
-            causation_id=told.get(CAUSATION),
+            correlation_id=_linked(told, CORRELATION),
+            causation_id=_linked(told, CAUSATION),
             producer=told["source"],
             entity_id=told.get("subject"),
             metadata=_metadata(told),
@@ -75,11 +84,6 @@ class CloudEventsAdapter:
     def write(self, event: Event) -> Any:
         """The structured form; `binary` gives the other."""
         told = event.to_dict()
-        extensions = {CORRELATION: told["correlation_id"], CAUSATION: told["causation_id"]}
-        metadata = {name: value for name, value in event.metadata.items() if name != FOREIGN}
-        if metadata:
-            extensions[METADATA] = json.dumps(metadata)
-        kept = event.metadata.get(FOREIGN)
         return {
             "specversion": VERSION,
             "id": told["event_id"],
@@ -88,8 +92,7 @@ class CloudEventsAdapter:
             "subject": event.entity_id,
             "time": told["occurred_at"],
             "datacontenttype": "application/json",
-            **(kept if isinstance(kept, Mapping) else {}),
-            **{name: value for name, value in extensions.items() if value is not None},
+            **_extensions(event),
             "data": told["data"],
         }
 
@@ -127,8 +130,20 @@ def _known_name(name: str) -> str:
     return name
 
 
+def _linked(told: Mapping[str, Any], name: str) -> UUID | None:
+    """The id that an extension holds; None where it holds nothing."""
+    given = told.get(name)
+    if given is None:
+        return None
+    if not isinstance(given, str) or not given:
+        raise refused(
+            name, "must be a text of at least one character: an id of an event or a chain"
+        )
+    return stable_id(told["source"], given)
+
+
 def _metadata(told: Mapping[str, Any]) -> Any:
-    known = (*ATTRIBUTES, CORRELATION, CAUSATION, METADATA)
+    known = (*ATTRIBUTES, METADATA, *(name for name in LINKS if _is_uuid(told.get(name))))
     foreign = {name: value for name, value in told.items() if name not in known}
     own: Any = {}
     if METADATA in told:
@@ -139,3 +154,23 @@ def _metadata(told: Mapping[str, Any]) -> Any:
         if not isinstance(own, dict):
             raise refused(METADATA, "is no JSON object")
     return {**own, FOREIGN: foreign} if foreign else own
+
+
+def _is_uuid(given: Any) -> bool:
+    """Whether an extension is a UUID, or is not there."""
+    return given is None or given_uuid(given) is not None
+
+
+def _extensions(event: Event) -> dict[str, Any]:
+    """The extensions of an event; a link in the words in which it was sent, where it still is that
+    one."""
+    found = event.metadata.get(FOREIGN)
+    told = dict(found) if isinstance(found, Mapping) else {}
+    for name, link in zip(LINKS, (event.correlation_id, event.causation_id), strict=True):
+        sent = told.pop(name, None)
+        if isinstance(sent, str) and stable_id(event.producer, sent) == link:
+            told[name] = sent
+        elif link is not None:
+            told[name] = str(link)
+    metadata = {name: value for name, value in event.metadata.items() if name != FOREIGN}
+    return {**told, METADATA: json.dumps(metadata)} if metadata else told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from operator import attrgetter
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 from cloudevents.core.bindings.http import (
@@ -116,6 +116,75 @@ def test_what_another_system_calls_its_event_becomes_the_same_id_each_time() -> 
     assert ours().write(first)["partitionkey"] == "7"
 
 
+def desk(id_: str, **more: Any) -> dict[str, Any]:
+    """A trade as a system says it whose ids are no UUIDs."""
+    return {**GOOD, "id": id_, "source": "/desks/lagos", **more}
+
+
+def test_a_chain_of_another_system_is_a_chain_here() -> None:
+    first = adapt(desk("A-1"))
+    second = adapt(desk("A-2", correlationid="A-1", causationid="A-1"))
+    third = adapt(desk("A-3", correlationid="A-1", causationid="A-2"))
+
+    assert first.correlation_id == first.event_id
+    assert second.correlation_id == third.correlation_id == first.event_id
+    assert (second.causation_id, third.causation_id) == (first.event_id, second.event_id)
+    assert first.event_id == uuid5(NAMESPACE_URL, "/desks/lagos\nA-1")
+
+
+def test_a_correlation_that_is_no_uuid_is_one_of_its_source() -> None:
+    checkout = {"correlationid": "checkout 42"}
+    one, two = adapt(desk("A-1", **checkout)), adapt(desk("A-2", **checkout))
+
+    assert one.correlation_id == two.correlation_id
+    assert adapt(desk("A-1", correlationid="checkout 43")).correlation_id != one.correlation_id
+    elsewhere = adapt(desk("A-1", source="/desks/accra", **checkout))
+    assert elsewhere.correlation_id != one.correlation_id
+    shared = {"correlationid": str(CAUSE)}
+    accra = adapt(desk("A-1", source="/desks/accra", **shared))
+    assert accra.correlation_id == adapt(desk("A-1", **shared)).correlation_id == CAUSE
+
+
+def test_what_another_system_calls_a_chain_is_kept_and_written_again() -> None:
+    event = adapt(desk("A-2", correlationid="checkout 42", causationid="A-1"))
+
+    written = ours().write(event)
+    headers, body = ours().binary(event)
+
+    assert event.metadata == {"cloudevents": {"correlationid": "checkout 42", "causationid": "A-1"}}
+    assert (written["correlationid"], written["causationid"]) == ("checkout 42", "A-1")
+    assert headers["ce-correlationid"] == "checkout%2042"
+    assert adapt(written) == event
+    assert adapt_body(body, headers) == [event]
+
+
+def test_a_link_that_was_changed_since_is_written_as_it_is_now() -> None:
+    event = adapt(desk("A-2", correlationid="checkout 42", causationid="A-1"))
+    moved = Event.new(
+        event.event_type,
+        event.data,
+        producer=event.producer,
+        correlation_id=CAUSE,
+        metadata=event.metadata,
+    )
+
+    written = ours().write(moved)
+
+    assert written["correlationid"] == str(CAUSE)
+    assert "causationid" not in written
+
+
+@pytest.mark.parametrize("name", ["id", "correlationid", "causationid", "source"])
+def test_half_a_surrogate_pair_in_an_id_is_no_error_of_ours(name: str) -> None:
+    raw = json.loads(json.dumps({**GOOD, "id": "A-1", name: "\ud800"}))
+
+    if name == "id":
+        assert adapt(raw).event_id == adapt(raw).event_id
+    else:
+        with pytest.raises(InvalidEvent):
+            adapt(raw)
+
+
 GOOD = {
     "specversion": "1.0",
     "id": "1",
@@ -140,7 +209,10 @@ GOOD = {
         ({"time": "noon"}, "occurred_at"),
         ({"data": "text"}, "data"),
         ({"data": None}, "data"),
-        ({"correlationid": "x"}, "correlation_id"),
+        ({"correlationid": ""}, "correlationid"),
+        ({"correlationid": 7}, "correlationid"),
+        ({"causationid": ""}, "causationid"),
+        ({"causationid": ["x"]}, "causationid"),
         ({"astrametadata": "{"}, "astrametadata"),
         ({"astrametadata": "[1]"}, "astrametadata"),
         ({"subject": ""}, "entity_id"),
