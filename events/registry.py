@@ -157,6 +157,11 @@ class DomainEventRegistry:
         """The newest version of a type, by its canonical name."""
         return self._types[name, self._latest[name]]
 
+    def versions(self, name: str) -> tuple[EventType, ...]:
+        """Every version of a type by its canonical name, the newest first."""
+        found = (entry for (of, _), entry in self._types.items() if of == name)
+        return tuple(sorted(found, key=lambda entry: -entry.version))
+
     def is_newest(self, entry: EventType) -> bool:
         """Whether no newer version of the entry's type is registered."""
         return self._latest.get(entry.name) == entry.version

@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from events.conf import bus_settings
 from events.envelope import NO_JSON, Event, body_if_sealed, made_by, new_event_id, now, sealed
 from events.errors import InvalidEvent, Problem
-from events.registry import EventType, Payload, registry
+from events.registry import EventType, Payload, registry, split_version
 from events.versions import brought_up
 
 MAX_EVENT_BYTES = 256 * 1024
@@ -107,9 +107,12 @@ def validated(raw: Mapping[str, Any]) -> Event:
 
     Aliases become the canonical name, decimals and dates become strings, the entity id is read
     from the payload, a missing id, time, correlation, producer is filled in. An event that would
-    not be carried because it is too large is refused here.
+    not be carried because it is too large is refused here, and one that names two versions: by the
+    type's name and by ``event_version``.
     """
     given = _envelope(raw)
+    if given.event_version is not None:
+        _check_version(given.event_type, given.event_version)
     return _completed(
         registry.resolve(given.event_type, given.event_version),
         given.data,
@@ -245,6 +248,14 @@ def _envelope(raw: Mapping[str, Any]) -> EventValidationModel:
     except ValidationError as error:
         label = raw.get("event_type") if isinstance(raw, Mapping) else None
         raise InvalidEvent(str(label or "event"), _problems(error)) from None
+
+
+def _check_version(event_type: str, version: int) -> None:
+    """Refuse ``X.v9`` that says beside its name that it is version 1."""
+    _, named = split_version(event_type)
+    if named is not None and named != version:
+        reason = f"is {version}, but {event_type} names version {named}; leave one of the two out"
+        raise InvalidEvent(event_type, (Problem("event_version", reason),))
 
 
 def _payload(entry: EventType, data: Mapping[str, Any]) -> Payload:

@@ -10,7 +10,8 @@
     cloudevents        CloudEvents 1.0: structured, binary and batched
     webhook NAME       whatever ``settings.ASTRA["webhooks"]`` maps
 
-`adapt` takes one of any of these, `adapt_body` a request's body and headers.
+`adapt` takes one of any of these, `adapt_body` a request's body and headers. What names no version
+is of the newest that its data validate against (`events.adapters.base.of_its_version`).
 """
 
 from __future__ import annotations

@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from events.adapters.base import ENVELOPE, Headers, event_of, instant, missing
+from events.adapters.base import ENVELOPE, Headers, event_of, instant, missing, of_its_version
 from events.envelope import Event
 from events.registry import registry
-from events.validation import validated
 
 KEPT = ("event_id", "correlation_id", "causation_id", "producer", "entity_id")
 """Envelope fields that the enhanced shape carries as they are."""
@@ -30,7 +29,7 @@ class Envelope:
         return "" if not isinstance(name, str) or "." in name else "its event_type has no domain"
 
     def read(self, raw: Any, headers: Headers) -> Event:
-        return validated(raw)
+        return of_its_version(raw)
 
     def write(self, event: Event) -> Any:
         return event.to_dict()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from events.envelope import Event
-from events.errors import InvalidEvent, Problem
+from events.errors import InvalidEvent, Problem, UnknownType
+from events.registry import EventType, registry, split_version
 from events.validation import validated
 
 Headers = Mapping[str, str]
@@ -16,6 +17,10 @@ Headers = Mapping[str, str]
 
 ENVELOPE = frozenset(Event.__struct_fields__)
 """Fields of the envelope, ``data`` and ``metadata`` among them."""
+
+
+Translation = Callable[[EventType, Any], Any]
+"""The data of a format as a version's model takes them."""
 
 
 class Adapter(Protocol):
@@ -44,10 +49,44 @@ def missing(raw: Any, wanted: Collection[str]) -> str:
     return f"has no {' and no '.join(absent)}" if absent else ""
 
 
-def event_of(event_type: Any, data: Any, **envelope: Any) -> Event:
-    """A valid event of what a format gives; None is absent."""
+def event_of(
+    event_type: Any, data: Any, *, translated: Translation | None = None, **envelope: Any
+) -> Event:
+    """A valid event of what a format gives; None is absent. `of_its_version` says of which version,
+    and what is raised."""
     given = {name: value for name, value in envelope.items() if value is not None}
-    return validated({**given, "event_type": event_type, "data": data})
+    return of_its_version({**given, "event_type": event_type, "data": data}, translated)
+
+
+def of_its_version(raw: Mapping[str, Any], translated: Translation | None = None) -> Event:
+    """A valid event of a raw envelope.
+
+    Its version is the one it names, by its type's name (``X.v1``) or by ``event_version``. One that
+    names none is of the newest version that its data validate against: the newest is tried first,
+    then the one before it, and so on. `translated` makes of the data what a version's model takes.
+    Raises InvalidEvent with every field that is wrong, where no version fits in the newest; and
+    where the name and ``event_version`` contradict each other.
+    """
+    refusals = []
+    for entry in _versions(raw.get("event_type"), raw.get("event_version")):
+        data = translated(entry, raw["data"]) if translated else raw["data"]
+        try:
+            return validated({**raw, "event_version": entry.version, "data": data})
+        except InvalidEvent as error:
+            refusals.append(error)
+    if refusals:
+        raise refusals[0]
+    return validated(raw)  # it says what is wrong with the type or the version
+
+
+def _versions(event_type: Any, version: Any) -> tuple[EventType, ...]:
+    """The registered versions that an event may be of, the newest first."""
+    try:
+        entry = registry.resolve(event_type, version)
+        named = version is not None or split_version(event_type)[1] is not None
+    except (UnknownType, TypeError):
+        return ()
+    return (entry,) if named else registry.versions(entry.name)
 
 
 def instant(value: Any) -> Any:

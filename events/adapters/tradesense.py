@@ -17,7 +17,7 @@ class TradeSenseAdapter:
 
     Carries everything: ``event_id``, ``correlation_id``, ``causation_id``, ``source`` (the
     producer), ``aggregate_id`` (the entity) and ``metadata`` stand beside them. The version is that
-    of the type's name.
+    of the type's name, and an ``event_version`` that says another is refused.
     """
 
     name = "tradesense"
@@ -41,6 +41,7 @@ class TradeSenseAdapter:
             producer=raw.get("source"),
             entity_id=raw.get("aggregate_id"),
             metadata=raw.get("metadata"),
+            event_version=raw.get("event_version"),
         )
 
     def write(self, event: Event) -> Any:

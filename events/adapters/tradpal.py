@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args, get_origin
 
 from events.adapters.base import Headers, event_of, instant, missing
 from events.envelope import Event
-from events.errors import UnknownType
 from events.registry import EventType, registry
 
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
@@ -35,16 +34,10 @@ class TradPalAdapter:
         return ""
 
     def read(self, raw: Any, headers: Headers) -> Event:
-        data = raw["data"]
-        try:
-            entry = registry.resolve(raw["event_type"], raw.get("event_version"))
-        except (UnknownType, TypeError):
-            pass  # validation says which types there are
-        else:
-            data = _translated(entry, data)
         return event_of(
             raw["event_type"],
-            data,
+            raw["data"],
+            translated=_translated,
             event_id=raw.get("event_id"),
             occurred_at=instant(raw.get("timestamp")),
             correlation_id=raw.get("correlation_id"),

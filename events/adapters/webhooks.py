@@ -62,7 +62,7 @@ class WebhookAdapter:
             if found:
                 data[name] = value
         return event_of(
-            mapping.type,
+            entry.label,  # the version that the mapping was held against
             data,
             event_id=self._id(raw),
             occurred_at=instant(_value(raw, mapping.time)[1]) if mapping.time else None,
