@@ -6,7 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from events.adapters.base import ENVELOPE, Headers, event_of, instant, missing, of_its_version
+from events.adapters.base import (
+    ENVELOPE,
+    Headers,
+    event_of,
+    instant,
+    missing,
+    object_of,
+    of_its_version,
+)
 from events.envelope import Event
 from events.registry import registry
 
@@ -79,14 +87,15 @@ class GamificationEventAdapter:
 class SimpleEventAdapter:
     """What ``_emit_event(type, data)`` was called with: two values, or an object of the two.
 
-    The type is any spelling the registry knows. Carries nothing else: read twice it is two events.
+    The type is any spelling the registry knows; the data may be JSON text. Carries nothing else:
+    read twice it is two events.
     """
 
     name = "emit-event"
 
     def why_not(self, raw: Any, headers: Headers) -> str:
         if isinstance(raw, list | tuple):
-            fits = len(raw) == 2 and isinstance(raw[0], str) and isinstance(raw[1], Mapping)
+            fits = len(raw) == 2 and isinstance(raw[0], str) and _may_be_object(raw[1])
             return "" if fits else "is a list, but not of a type and a payload"
         if why := missing(raw, ("type", "data")):
             return why
@@ -95,11 +104,15 @@ class SimpleEventAdapter:
 
     def read(self, raw: Any, headers: Headers) -> Event:
         if isinstance(raw, Mapping):
-            return event_of(raw["type"], raw["data"])
-        return event_of(*raw)
+            return event_of(raw["type"], object_of(raw["data"], "data"))
+        return event_of(raw[0], object_of(raw[1], "data"))
 
     def write(self, event: Event) -> Any:
         return {"type": event.label, "data": dict(event.data)}
+
+
+def _may_be_object(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, str) and value.lstrip().startswith("{"))
 
 
 class EnhancedEventAdapter:

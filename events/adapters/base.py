@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from events import strict_json
 from events.envelope import Event
 from events.errors import InvalidEvent, Problem, UnknownType
 from events.registry import EventType, registry, split_version
@@ -87,6 +88,25 @@ def _versions(event_type: Any, version: Any) -> tuple[EventType, ...]:
     except (UnknownType, TypeError):
         return ()
     return (entry,) if named else registry.versions(entry.name)
+
+
+def object_of(value: Any, field: str) -> Any:
+    """The object that JSON text holds, for senders who write their data as a text; what is no text
+    is given back. Raises InvalidEvent naming `field`."""
+    return object_in(value, field) if isinstance(value, str) else value
+
+
+def object_in(text: str | bytes, field: str) -> Mapping[str, Any]:
+    """The object that JSON text holds. Raises InvalidEvent naming `field` for any other text."""
+    try:
+        found = strict_json.parsed(text)
+    except ValueError as error:
+        raise refused(
+            field, f"holds no JSON: {error}; send an object, or JSON text of one"
+        ) from error
+    if not isinstance(found, Mapping):
+        raise refused(field, f"is JSON text of {_kind(found)}; send an object, or JSON text of one")
+    return found
 
 
 def instant(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from events.adapters.base import Headers, event_of, instant, missing
+from events.adapters.base import Headers, event_of, instant, missing, object_of
 from events.envelope import Event
 
 DOTTED = re.compile(r"[A-Z][A-Za-z]*(\.[A-Z][A-Za-z]*){1,2}\.v[0-9]{1,6}")
@@ -17,7 +17,8 @@ class TradeSenseAdapter:
 
     Carries everything: ``event_id``, ``correlation_id``, ``causation_id``, ``source`` (the
     producer), ``aggregate_id`` (the entity) and ``metadata`` stand beside them. The version is that
-    of the type's name, and an ``event_version`` that says another is refused.
+    of the type's name, and an ``event_version`` that says another is refused. The payload may be
+    JSON text.
     """
 
     name = "tradesense"
@@ -33,7 +34,7 @@ class TradeSenseAdapter:
     def read(self, raw: Any, headers: Headers) -> Event:
         return event_of(
             raw["event_type"],
-            raw["payload"],
+            object_of(raw["payload"], "payload"),
             event_id=raw.get("event_id"),
             occurred_at=instant(raw.get("timestamp")),
             correlation_id=raw.get("correlation_id"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 
-from events.adapters.base import Headers, event_of, instant, missing
+from events.adapters.base import Headers, event_of, instant, missing, object_of
 from events.envelope import Event
 from events.registry import EventType, registry
 
@@ -19,7 +19,8 @@ class TradPalAdapter:
 
     ``event_id``, ``correlation_id`` and ``causation_id`` are taken where they are given. TradPal
     writes amounts as floats: here alone they are taken, by the shortest decimal that means the same
-    float, for that is what its authors wrote down. Words are in capitals there (``BUY``). Carries
+    float, for that is what its authors wrote down. Words are in capitals there (``BUY``). The data
+    may be JSON text, as they are in a stream of its own, where values have no structure. Carries
     neither entity nor metadata: the entity is read from the payload.
     """
 
@@ -36,7 +37,7 @@ class TradPalAdapter:
     def read(self, raw: Any, headers: Headers) -> Event:
         return event_of(
             raw["event_type"],
-            raw["data"],
+            object_of(raw["data"], "data"),
             translated=_translated,
             event_id=raw.get("event_id"),
             occurred_at=instant(raw.get("timestamp")),

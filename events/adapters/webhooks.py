@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from events import strict_json
 from events.adapters.base import Headers, event_of, instant, refused, stable_id
 from events.conf import bus_settings
 from events.envelope import Event
@@ -21,7 +22,8 @@ Path = Annotated[str, Field(min_length=1, max_length=200)]
 
 class WebhookMapping(BaseModel):
     """How the body of one webhook becomes an event: every value is a dotted path in the body
-    (``data.object.amount``, ``items.0.id``) or, behind ``=``, a constant."""
+    (``data.object.amount``, ``items.0.id``) or, behind ``=``, a constant. A path goes on into JSON
+    text: where ``data`` is the text of an object, ``data.amount`` is in that."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -134,6 +136,7 @@ def _at(raw: Any, path: str) -> tuple[bool, Any]:
     """Whether there is anything at a path, and what."""
     here = raw
     for part in path.split("."):
+        here = _opened(here)
         if isinstance(here, Mapping) and part in here:
             here = here[part]
         elif isinstance(here, list) and part.isascii() and part.isdigit() and int(part) < len(here):
@@ -141,6 +144,16 @@ def _at(raw: Any, path: str) -> tuple[bool, Any]:
         else:
             return False, None
     return True, here
+
+
+def _opened(value: Any) -> Any:
+    """What JSON text of an object or a list holds; anything else as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        return strict_json.parsed(value)
+    except ValueError:
+        return value
 
 
 def _put(body: dict[str, Any], path: str, value: Any) -> None:

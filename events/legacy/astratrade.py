@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Unpack
 from uuid import UUID
 
-from events.adapters.base import ENVELOPE, refused
+from events.adapters.base import ENVELOPE, object_of, refused
 from events.bus import publish
 from events.envelope import Event, new_event_id, now
 from events.legacy.envelope import Given, full_name, made, with_field
@@ -170,28 +170,29 @@ class EventPublishingMixin:
     def publish_event(
         self,
         event_type: str,
-        data: Mapping[str, Any],
+        data: Mapping[str, Any] | str,
         *,
         user_id: int | None = None,
         **given: Unpack[Given],
     ) -> Event:
         """Publish an event and return it.
 
-        `user_id` is put into the payload, where it may stand already; what else may be given is in
-        `Given`. Two queries and one append call, as `publish`; the same `event_id` a second time
-        changes nothing.
+        The data may be JSON text. `user_id` is put into them, where it may stand already; what else
+        may be given is in `Given`. Two queries and one append call, as `publish`; the same
+        `event_id` a second time changes nothing.
         """
         if given.get("producer") is None:
             given["producer"] = self.event_producer
         name = full_name(event_type, self.event_domain)
-        event = made(name, with_field(data, "user_id", user_id), **given)
+        payload = with_field(object_of(data, "data"), "user_id", user_id)
+        event = made(name, payload, **given)
         publish(event)
         return event
 
     def _emit_event(
         self,
         event_type: str,
-        data: Mapping[str, Any],
+        data: Mapping[str, Any] | str,
         *,
         user_id: int | None = None,
         **given: Unpack[Given],

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from events.adapters.base import object_of
 from events.adapters.tradesense import TradeSenseAdapter
 from events.bus import publish
 from events.envelope import Event
@@ -27,7 +28,7 @@ class EventPublisher:
     def publish(
         self,
         event_type: str,
-        payload: Mapping[str, Any],
+        payload: Mapping[str, Any] | str,
         *,
         user_id: int | None = None,
         aggregate_id: str | None = None,
@@ -39,16 +40,16 @@ class EventPublisher:
     ) -> Event:
         """Publish an event, ``Trading.Position.Opened.v1``, and return it.
 
-        `user_id` is put into the payload, where it may stand already. `aggregate_id` is the entity,
-        without it the payload's own; `timestamp` an instant, UTC where it has no zone, a number
-        being seconds since 1970. The same `event_id` a second time changes nothing. Raises
-        UnknownFormat for a name without its version, UnknownType with the nearest names,
-        InvalidEvent with every field that is wrong; nothing is published then.
+        The payload may be JSON text. `user_id` is put into it, where it may stand already.
+        `aggregate_id` is the entity, without it the payload's own; `timestamp` an instant, UTC
+        where it has no zone, a number being seconds since 1970. The same `event_id` a second time
+        changes nothing. Raises UnknownFormat for a name without its version, UnknownType with the
+        nearest names, InvalidEvent with every field that is wrong; nothing is published then.
         """
         return self.publish_event(
             {
                 "event_type": event_type,
-                "payload": with_field(payload, "user_id", user_id),
+                "payload": with_field(object_of(payload, "payload"), "user_id", user_id),
                 "aggregate_id": aggregate_id,
                 "correlation_id": correlation_id,
                 "causation_id": causation_id,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
-from events.adapters.base import refused
+from events.adapters.base import object_of, refused
 from events.adapters.tradpal import TradPalAdapter
 from events.bus import publish
 from events.envelope import Event
@@ -70,7 +70,8 @@ def publish_event(
                 foreign[0], f"is no field of TradPal's events; they are {_listed(FIELDS)}"
             )
         if "data" in event:
-            event = {**event, "data": with_field(event["data"], "user_id", user_id)}
+            data = object_of(event["data"], "data")
+            event = {**event, "data": with_field(data, "user_id", user_id)}
     made = read_as(TradPalAdapter(), event, source=source)
     publish(made)
     return made

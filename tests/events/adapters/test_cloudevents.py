@@ -200,6 +200,12 @@ GOOD = {
         ({"specversion": "0.3"}, "specversion"),
         ({"specversion": None}, "specversion"),
         ({"data_base64": "AAAA"}, "data_base64"),
+        ({"data_base64": "e30=", "data": {}}, "data_base64"),
+        ({"data_base64": "e3", "data": None}, "data_base64"),
+        ({"data_base64": "é", "data": None}, "data_base64"),
+        ({"data_base64": 7, "data": None}, "data_base64"),
+        ({"data_base64": "W10=", "data": None}, "data_base64"),
+        ({"data_base64": "eyJhIjogMSwgImEiOiAyfQ==", "data": None}, "data_base64"),
         ({"datacontenttype": "text/xml"}, "datacontenttype"),
         ({"id": ""}, "id"),
         ({"id": 7}, "id"),
@@ -215,6 +221,7 @@ GOOD = {
         ({"causationid": ["x"]}, "causationid"),
         ({"astrametadata": "{"}, "astrametadata"),
         ({"astrametadata": "[1]"}, "astrametadata"),
+        ({"astrametadata": '{"a": 1, "a": 2}'}, "astrametadata"),
         ({"subject": ""}, "entity_id"),
     ],
 )
@@ -223,6 +230,63 @@ def test_what_is_wrong_is_named(change: dict[str, Any], field: str) -> None:
         adapt({**GOOD, **change})
 
     assert refused.value.problems[0].field == field
+
+
+def test_data_in_base64_are_read_as_the_json_they_are() -> None:
+    event = said(registry.resolve("Trading.TradeExecuted"))
+    written = ours().write(event)
+    data = json.dumps(written.pop("data")).encode()
+    theirs = CloudEvent({**written, "time": event.occurred_at}, data)
+    structured = to_structured_event(theirs)
+
+    assert b"data_base64" in structured.body
+    assert adapt_body(structured.body, structured.headers) == [event]
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("Euro%20%E2%82%AC", "Euro €"),
+        ('"Euro %E2%82%AC"', "Euro €"),
+        ('"a \\"b\\" \\\\ c"', 'a "b" \\ c'),
+        ('a" b"', "a b"),
+        ("a%2520b", "a%20b"),
+        ("%22a%22", '"a"'),
+        ("100%", "100%"),
+        ("a\\b", "a\\b"),
+    ],
+)
+def test_a_header_is_taken_out_of_its_quotes_and_decoded_once(sent: str, meant: str) -> None:
+    headers = {
+        "Content-Type": "application/json",
+        "CE-SpecVersion": '"1.0"',
+        "ce-id": "A-1",
+        "ce-source": sent,
+        "ce-subject": sent,
+        "ce-type": '"Trading.TradeExecuted"',
+        "ce-comexampleorigin": sent,
+    }
+
+    (event,) = adapt_body(json.dumps(GOOD["data"]).encode(), headers)
+
+    assert (event.producer, event.entity_id) == (meant, meant)
+    assert event.metadata == {"cloudevents": {"comexampleorigin": meant}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ('"open', "ce-subject: has a double quote that is not closed"),
+        ('a\\"', "ce-subject: has a double quote that is not closed"),
+        ('"a\\"', "ce-subject: has a double quote that is not closed"),
+        ("%FF", "ce-subject: is percent-encoded, but not as UTF-8"),
+    ],
+)
+def test_a_header_that_cannot_be_decoded_is_named(sent: str, told: str) -> None:
+    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "s", "ce-type": GOOD["type"]}
+
+    with pytest.raises(InvalidEvent, match=told):
+        adapt(GOOD["data"], {**headers, "ce-subject": sent})
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/vnd.desk+json"])

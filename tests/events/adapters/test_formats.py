@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -106,6 +107,57 @@ def test_floats_of_tradpal_become_the_decimals_that_were_meant() -> None:
     assert (advice.data["action"], advice.data["confidence"]) == ("buy", 0.85)
     with pytest.raises(InvalidEvent, match="a float cannot hold it"):
         adapt({"event_type": "Market.DataUpdated", "data": market})
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("tradpal", {"event_type": "trading_signal", "data": ...}),
+        ("emit-event", {"type": "trading_signal", "data": ...}),
+        ("emit-event", ["trading_signal", ...]),
+        ("tradesense", {"event_type": "Trading.SignalGenerated.v1", "payload": ...}),
+    ],
+)
+def test_data_may_be_json_text(name: str, raw: Any) -> None:
+    signal = {"symbol": "BTC", "action": "buy", "confidence": 0.5}
+
+    def holding(text: str) -> Any:
+        if isinstance(raw, list):
+            return [raw[0], text]
+        return {key: text if value is ... else value for key, value in raw.items()}
+
+    told = holding(f" {json.dumps(signal)} ")
+    assert adapters().choose(told, {}).name == name
+    assert adapt(told).data == signal
+    field = "payload" if name == "tradesense" else "data"
+    for text, why in (
+        ('{"symbol": ', "holds no JSON: "),
+        ('{"symbol": "a", "symbol": "b"}', "holds no JSON: 'symbol' stands in one object twice"),
+        ('{"confidence": NaN}', "holds no JSON: NaN is not a JSON number"),
+    ):
+        with pytest.raises(InvalidEvent, match=f"{field}: {why}"):
+            adapt(holding(text))
+
+
+def test_json_text_of_something_else_is_no_data() -> None:
+    for text, what in (
+        ("[1]", "a list"),
+        ("null", "nothing"),
+        ('"x"', "a text"),
+        ("7", "a number"),
+    ):
+        with pytest.raises(InvalidEvent, match=f"data: is JSON text of {what}; send an object"):
+            adapt({"type": "trading_signal", "data": text})
+    with pytest.raises(UnknownFormat, match="is a list, but not of a type and a payload"):
+        adapt(["trading_signal", "[1]"])
+
+
+def test_floats_in_json_text_of_tradpal_become_decimals_too() -> None:
+    text = '{"symbol": "BTC", "price": 45000.1}'
+
+    event = adapt({"event_type": "market_data_update", "data": text})
+
+    assert event.data["price"] == "45000.1"
 
 
 def test_the_same_id_stays_the_same() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -55,6 +56,32 @@ def test_a_body_becomes_the_event_its_mapping_says() -> None:
     assert event.occurred_at.isoformat() == "2026-01-15T12:30:15+00:00"
     assert adapt(BODY).event_id == event.event_id
     assert adapt({**BODY, "id": "evt_2"}).event_id != event.event_id
+
+
+@pytest.mark.usefixtures("charges")
+def test_a_path_goes_on_into_json_text() -> None:
+    inner = {"object": {**BODY["data"]["object"], "owners": "[7, 8]"}}
+    told = adapt({**BODY, "data": json.dumps(inner)})
+
+    assert told.data == adapt(BODY).data
+    assert told.event_id == adapt(BODY).event_id
+
+
+@pytest.mark.usefixtures("charges")
+@pytest.mark.parametrize("text", ["{", '{"object": 1, "object": 2}', "text", '"object"', ""])
+def test_text_that_is_no_json_holds_nothing(text: str) -> None:
+    with pytest.raises(InvalidEvent, match=r"data\.object\.id: is missing in the body"):
+        adapt({**BODY, "data": text})
+
+
+def test_what_tells_a_webhook_may_stand_in_json_text(settings: Settings) -> None:
+    mapping = {**CHARGE, "when": {"data.object.kind": "charge"}}
+    settings.ASTRA = {**settings.ASTRA, "webhooks": {"pay": mapping}}
+    inner = {"object": {**BODY["data"]["object"], "kind": "charge"}}
+
+    assert adapt({**BODY, "data": json.dumps(inner)}).producer == "pay"
+    with pytest.raises(InvalidEvent, match="not webhook pay: data.object.kind is not 'charge'"):
+        adapt({**BODY, "data": "{"})
 
 
 @pytest.mark.usefixtures("charges")

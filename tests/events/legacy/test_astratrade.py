@@ -294,6 +294,14 @@ def test_a_service_is_told_what_is_wrong_and_nothing_is_said(
     assert bus.events() == []
 
 
+def test_data_as_json_text_are_taken(bus: Bus) -> None:
+    text = '{"payment_id": "p-1", "amount": "1", "purpose": "purchase", "method": "card"}'
+
+    assert Payments()._emit_event("PaymentCompleted", text, user_id=7).data["user_id"] == 7
+    with pytest.raises(InvalidEvent, match="data: is JSON text of a list"):
+        Payments()._emit_event("PaymentCompleted", "[]")
+
+
 def test_two_users_for_one_event_are_refused(bus: Bus) -> None:
     data = {"payment_id": "p-1", "user_id": 7, "amount": "1", "purpose": "purchase"}
     paid = {**data, "method": "card"}

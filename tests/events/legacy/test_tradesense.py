@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -67,6 +68,14 @@ def test_an_event_that_is_an_object_already_is_published_as_it_is(bus: Bus) -> N
     assert first.event_id == again.event_id == CAUSE
     assert [event.producer for event in bus.events()] == ["desk@1", "other@2"]
     assert bus.events() == [first, other]
+
+
+def test_a_payload_as_json_text_is_taken(bus: Bus) -> None:
+    event = EventPublisher().publish(OPENED, json.dumps(POSITION), user_id=7)
+
+    assert event.data["user_id"] == 7
+    with pytest.raises(InvalidEvent, match="payload: holds no JSON"):
+        EventPublisher().publish(OPENED, "{", user_id=7)
 
 
 def test_it_is_taken_back_with_the_transaction_of_its_caller(bus: Bus) -> None:

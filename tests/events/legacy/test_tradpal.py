@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -107,6 +108,16 @@ def test_code_that_does_not_await_publishes_in_its_own_transaction(bus: Bus) -> 
 
     assert bus.events() == [event]
     assert event.producer == "bot@1"
+
+
+def test_data_as_json_text_are_taken(bus: Bus) -> None:
+    held = dict(registry.resolve("portfolio_update").example)
+    del held["user_id"]
+    raw = {"event_type": "portfolio_update", "data": json.dumps(held)}
+
+    assert publish_event(raw, user_id=7).data["user_id"] == 7
+    with pytest.raises(InvalidEvent, match="data: holds no JSON"):
+        publish_event({**raw, "data": "{"}, user_id=7)
 
 
 def test_an_event_of_its_own_id_is_accepted_once(bus: Bus) -> None:
