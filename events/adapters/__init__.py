@@ -16,7 +16,7 @@ is of the newest that its data validate against (`events.adapters.base.of_its_ve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from events import strict_json
@@ -32,7 +32,7 @@ from events.adapters.tradesense import TradeSenseAdapter
 from events.adapters.tradpal import TradPalAdapter
 from events.adapters.webhooks import configured
 from events.envelope import Event
-from events.errors import ConfigurationError, InvalidEvent, UnknownFormat
+from events.errors import ConfigurationError, InvalidEvent, Problem, UnknownFormat
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Largest body that is read: a batch of some dozens of the largest events."""
@@ -85,6 +85,16 @@ class AdapterRegistry:
         known = {name.lower(): value for name, value in (headers or {}).items()}
         return self.choose(raw, known).read(raw, known)
 
+    def adapt_several(self, raw: Any) -> list[Event]:
+        """The events that `raw` is: one, or those of a list of objects and pairs, each of any
+        format. Of a list all or none is taken, and a problem names its place, ``[3].data.value``.
+
+        Raises as `adapt` does.
+        """
+        if not isinstance(raw, list) or not raw or not isinstance(raw[0], Mapping | list):
+            return [self.adapt(raw)]
+        return [_of_list(place, one, self.adapt) for place, one in enumerate(raw)]
+
 
 def adapters() -> AdapterRegistry:
     """Every format, the webhooks of the settings among them."""
@@ -125,16 +135,25 @@ def adapt_body(body: bytes, headers: Mapping[str, str] | None = None) -> list[Ev
         return [adapt(raw, known)]
     if not isinstance(raw, list):
         raise refused("body", "is no list, as a batch is")
-    return [_of_batch(one, place) for place, one in enumerate(raw)]
+    return [_of_list(place, one, _of_batch) for place, one in enumerate(raw)]
 
 
-def _of_batch(raw: Any, place: int) -> Event:
+def _of_batch(raw: Any) -> Event:
     adapter = CloudEventsAdapter()
-    why = adapter.why_not(raw, {})
-    if why:
-        raise refused(f"[{place}]", why)
+    if why := adapter.why_not(raw, {}):
+        raise refused("event", why)
+    return adapter.read(raw, {})
+
+
+def _of_list(place: int, raw: Any, read: Callable[[Any], Event]) -> Event:
+    """One event of a list; what is wrong with it is told with its place."""
     try:
-        return adapter.read(raw, {})
+        return read(raw)
     except InvalidEvent as error:
-        problems = tuple(type(one)(f"[{place}].{one.field}", one.reason) for one in error.problems)
+        problems = tuple(_placed(place, one) for one in error.problems)
         raise InvalidEvent(error.event_type, problems) from error
+
+
+def _placed(place: int, problem: Problem) -> Problem:
+    field = "" if problem.field == "event" else f".{problem.field}"
+    return Problem(f"[{place}]{field}", problem.reason)

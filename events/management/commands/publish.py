@@ -1,4 +1,4 @@
-"""``manage.py publish``: publish events written one per line."""
+"""``manage.py publish``: publish the events of a file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from events import strict_json
+from events.adapters import AdapterRegistry, adapters
 from events.bus import publish
-from events.errors import InvalidEvent, Problem
-from events.validation import MAX_EVENT_BYTES, validated
+from events.errors import ConfigurationError, InvalidEvent
+from events.management.event_file import Part, parts
 
 
 @dataclass
@@ -34,9 +34,11 @@ class Tally:
 
 class Command(BaseCommand):
     help = (
-        "Publish envelopes from a file of JSON lines. A line whose event_id is already stored is "
-        "reported and ignored; a line without one is a new event; a bad line is reported and does "
-        "not stop the others."
+        "Publish events from a file of JSON lines, each an event in any known format: our own "
+        "envelope, those of AstraTrade, TradeSense and TradPal, CloudEvents, a configured webhook. "
+        "A line may hold a list of events, or the file one JSON document; of a list all or none is "
+        "published. An event whose id is already stored is reported and ignored; one without an id "
+        "is a new event; a bad line is reported and does not stop the others."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,10 +47,13 @@ class Command(BaseCommand):
 
     def handle(self, *, file: str, as_json: bool, **options: Any) -> None:
         tally = Tally()
+        try:
+            formats = adapters()
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from error
         with _lines(file) as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    self._publish(number, line.rstrip("\n"), tally, quiet=as_json)
+            for part in parts(lines):
+                self._publish(part, formats, tally, quiet=as_json)
         if as_json:
             self.stdout.write(json.dumps(vars(tally)))
         else:
@@ -59,10 +64,11 @@ class Command(BaseCommand):
         if tally.refused:
             sys.exit(1)
 
-    def _publish(self, number: int, line: str, tally: Tally, *, quiet: bool) -> None:
+    def _publish(self, part: Part, formats: AdapterRegistry, tally: Tally, *, quiet: bool) -> None:
+        number = part.line
         try:
-            event = validated(_parsed(line))
-            result = publish(event)
+            events = formats.adapt_several(part.parsed())
+            result = publish(*events)
         except InvalidEvent as error:
             reasons = [f"line {number}: {problem}" for problem in error.problems]
             tally.refused_lines += 1
@@ -70,8 +76,9 @@ class Command(BaseCommand):
             if not quiet:
                 self.stderr.write("\n".join(reasons))
             return
+        chains = {event.event_id: str(event.correlation_id) for event in reversed(events)}
         for event_id in result.accepted:
-            chain = str(event.correlation_id)
+            chain = chains[event_id]
             tally.published += 1
             tally.accepted.append(
                 {"line": number, "event_id": str(event_id), "correlation_id": chain}
@@ -82,23 +89,6 @@ class Command(BaseCommand):
             tally.duplicates.append(f"line {number}: {event_id}")
             if not quiet:
                 self.stdout.write(f"line {number}: {event_id} is already known, ignored")
-
-
-def _parsed(line: str) -> dict[str, Any]:
-    """One line as a JSON object; InvalidEvent says what else it is."""
-    if len(line) > MAX_EVENT_BYTES:
-        raise _bad(f"has {len(line):,} characters, at most {MAX_EVENT_BYTES:,} are read")
-    try:
-        raw = strict_json.parsed(line)
-    except ValueError as error:
-        raise _bad(f"is not JSON: {error}") from error
-    if not isinstance(raw, dict):
-        raise _bad(f"is a JSON {type(raw).__name__}, not an object")
-    return raw
-
-
-def _bad(reason: str) -> InvalidEvent:
-    return InvalidEvent("event", (Problem("line", reason),))
 
 
 @contextmanager

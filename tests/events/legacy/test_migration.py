@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from events import Event
 from events.conf import bus_settings
 from events.legacy.envelope import full_name
@@ -73,13 +75,24 @@ def test_what_the_page_puts_into_one_chain_is_in_one(bus: Bus) -> None:
         assert links[following] == (names[cause].event_id, names[cause].event_id)
 
 
-def test_the_commands_of_the_page_run(bus: Bus) -> None:
+def test_the_commands_of_the_page_run(
+    bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dump,) = blocks("ndjson")
+    (tmp_path / "old-events.ndjson").write_text(dump)
+    monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^\.venv/bin/python manage\.py (.+)$", "\n".join(blocks("sh")), re.M)
 
-    assert commands
+    assert len(commands) == 2
     for command in commands:
         ran = run(*command.split())
         assert ran.status == 0, ran.out
+    assert [event.event_type for event in bus.events()] == [
+        "Trading.SignalGenerated",
+        "Trading.Order.Placed",
+        "Gamification.XPGained",
+        "Social.SocialProfileCreated",
+    ]
 
 
 def test_each_spelling_that_the_page_lists_is_of_the_type_beside_it() -> None:
