@@ -61,7 +61,7 @@ class XPGainedEvent(DomainEvent):
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LevelUpEvent:
     """One with a base of its own, as old code may have it."""
 
