@@ -160,6 +160,13 @@ def test_floats_in_json_text_of_tradpal_become_decimals_too() -> None:
     assert event.data["price"] == "45000.1"
 
 
+def test_of_tradpal_only_what_is_wrong_is_told() -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        adapt({"event_type": "market_data_update", "data": {"price": 45000.1, "volume": -1.5}})
+
+    assert {one.field for one in refused.value.problems} == {"data.symbol", "data.volume"}
+
+
 def test_the_same_id_stays_the_same() -> None:
     event = said(registry.resolve("Trading.TradeExecuted"))
 
