@@ -289,6 +289,13 @@ def test_a_header_that_cannot_be_decoded_is_named(sent: str, told: str) -> None:
         adapt(GOOD["data"], {**headers, "ce-subject": sent})
 
 
+def test_in_binary_mode_the_content_type_tells_of_the_data() -> None:
+    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "s", "ce-type": GOOD["type"]}
+
+    with pytest.raises(InvalidEvent, match="datacontenttype: is 'text/xml'; only JSON"):
+        adapt_body(json.dumps(GOOD["data"]).encode(), {**headers, "Content-Type": "text/xml"})
+
+
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/vnd.desk+json"])
 def test_json_by_another_name_is_json(kind: str) -> None:
     assert adapt({**GOOD, "datacontenttype": kind}).data["user_id"] == 7
