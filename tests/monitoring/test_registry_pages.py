@@ -119,7 +119,8 @@ def test_a_type_tells_how_its_rate_went(bus: Bus, viewer: Client) -> None:
         samples.record(at, samples.values_of(taken), needs=0)
 
     def sparkline(page: str) -> str:
-        return viewer.get(page).content.decode().partition("<title>Events a second, ")[2].partition("<")[0]
+        shown = viewer.get(page).content.decode()
+        return shown.partition("<title>Events a second, ")[2].partition("<")[0]
 
     assert sparkline(TRADE) == "last 3\N{NO-BREAK SPACE}min: 1.0 to 4.0, now 4.0"
     assert sparkline("/registry/Gamification.LevelUp/").endswith("min: 0 to 0, now 0")
