@@ -29,7 +29,7 @@ class BusSettings:
     """Most entries a group takes in one read."""
     batch_budget_ms: float = 20.0
     """Longest transaction on SQLite, whose one write lock all groups share."""
-    unit_size: int = 200
+    unit_size: int = 400
     """Most events in one transaction of a group."""
     handler_timeout_s: float = 30.0
     """How long a handler may run, unless it declares its own time."""

@@ -324,7 +324,7 @@ def _breaker_policy(settings: BusSettings) -> BreakerPolicy:
 def look_up(work: Mapping[Execution, Sequence[Task]]) -> None:
     """Note which tasks their groups have neither handled nor set aside; of twins the first.
 
-    Two statements for any number of groups; call it inside the transaction that runs them.
+    One statement for any number of groups; call it inside the transaction that runs them.
     """
     wanted = {execution: execution.wanted(tasks) for execution, tasks in work.items()}
     asked = [one for one in wanted.values() if one is not None]

@@ -6,7 +6,7 @@ than the database needed to carry them out, and took half of a small transaction
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ FORGET_BATCH = 1_000
 """Rows one statement of `forget` removes: short enough a lock for those who write meanwhile."""
 
 KEYS_AT_ONCE = 200
-"""Keys one look-up names: a database bounds the number of parameters."""
+"""Keys one look-up names on SQLite, which bounds the number of parameters."""
 
 
 def locked(model: type[Row], keys: Iterable[Any]) -> dict[Any, Row]:
@@ -74,8 +74,9 @@ class _Statements:
     """Of each field: how a value of the database becomes one of Python."""
     keys: Sequence[Any]
     select: str
-    """``{}`` is the condition."""
+    """``{}`` is the condition, on SQLite."""
     is_key: str
+    """The condition for one key, on SQLite."""
     written: Sequence[Any]
     """Fields that are written: all but a key the database makes."""
     add: str
@@ -91,18 +92,27 @@ def _statements(model: type[models.Model], vendor: str) -> _Statements:
     named_keys = ", ".join(_quoted(key.column) for key in keys)
     others = [_quoted(field.column) for field in fields if field not in keys]
     written = [field for field in fields if not isinstance(field, models.AutoField)]
-    places = ", ".join(["%s"] * len(written))
     named = ", ".join(_quoted(field.column) for field in written)
-    insert = f"INSERT INTO {table} ({named}) VALUES ({places})"  # noqa: S608
+    if vendor == "sqlite":
+        source = f"VALUES ({', '.join(['%s'] * len(written))})"
+    else:
+        arrays = ", ".join(f"%s::{_type(field)}[]" for field in written)
+        source = f"SELECT * FROM unnest({arrays})"  # noqa: S608
+    insert = f"INSERT INTO {table} ({named}) {source}"
     nothing = " ON CONFLICT DO NOTHING"
     changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in others)
-    lock = "" if vendor == "sqlite" else " FOR UPDATE"
+    among = "{}"
+    lock = ""
+    if vendor != "sqlite":
+        key_arrays = ", ".join(f"%s::{_type(key)}[]" for key in keys)
+        among = f"({named_keys}) IN (SELECT * FROM unnest({key_arrays}))"  # noqa: S608
+        lock = " FOR UPDATE"
     return _Statements(
         fields=fields,
         names=[field.attname for field in fields],
         converters=[_converters(model, field) for field in fields],
         keys=keys,
-        select=f"SELECT {columns} FROM {table} WHERE {{}} ORDER BY {named_keys}{lock}",  # noqa: S608
+        select=f"SELECT {columns} FROM {table} WHERE {among} ORDER BY {named_keys}{lock}",  # noqa: S608
         is_key="(" + " AND ".join(f"{_quoted(key.column)} = %s" for key in keys) + ")",
         written=written,
         add=insert,
@@ -130,12 +140,21 @@ def _locked(model: type[Row], keys: Sequence[Any]) -> dict[Any, Row]:
     said = _statements(model, connection.vendor)
     found: list[Row] = []
     with connection.cursor() as cursor:
-        for at in range(0, len(keys), KEYS_AT_ONCE):
-            some = keys[at : at + KEYS_AT_ONCE]
-            values = [value for key in some for value in _prepared(said.keys, key)]
-            cursor.execute(said.select.format(" OR ".join([said.is_key] * len(some))), values)
+        for statement, values in _asked(said, [_prepared(said.keys, key) for key in keys]):
+            cursor.execute(statement, values)
             found += [_row(model, said, values) for values in cursor.fetchall()]
     return {row.pk: row for row in found}
+
+
+def _asked(said: _Statements, keys: list[list[Any]]) -> Iterator[tuple[str, list[Any]]]:
+    """The look-ups for these keys, with their values: one on PostgreSQL, which takes arrays."""
+    if connection.vendor != "sqlite":
+        yield said.select, [list(column) for column in zip(*keys, strict=True)]
+        return
+    for at in range(0, len(keys), KEYS_AT_ONCE):
+        some = keys[at : at + KEYS_AT_ONCE]
+        condition = " OR ".join([said.is_key] * len(some))
+        yield said.select.format(condition), [value for key in some for value in key]
 
 
 def _prepared(keys: Sequence[Any], value: Any) -> list[Any]:
@@ -167,7 +186,16 @@ def _write(rows: Sequence[models.Model], statement: str) -> None:
         for row in rows
     ]
     with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
+        if connection.vendor == "sqlite":
+            cursor.executemany(statement, values)
+        else:  # a column is an array: one statement for the server too, whatever the number of rows
+            cursor.execute(statement, [list(column) for column in zip(*values, strict=True)])
+
+
+def _type(field: Any) -> str:
+    """The column's type in a cast; text for texts: a cast to varchar(n) would cut silently."""
+    kind = str(field.cast_db_type(connection))
+    return "text" if kind.startswith("varchar") else kind
 
 
 def _quoted(name: str | None) -> str:
