@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from pydantic import BaseModel, Field
 
 from events.queries import observed, types
+from events.queries.type_names import meant
 from monitoring import access, params, samples
 from monitoring.access import Role
 from monitoring.charts import Point
@@ -63,10 +64,16 @@ def registry(request: PageRequest) -> HttpResponse:
 
 @require_safe
 def event_type(request: HttpRequest, name: str) -> HttpResponse:
-    """One type; an alias leads to the name it stands for."""
+    """One type; an alias leads to the name it stands for, and so does a name without its domain
+    that fits one type."""
     found = types.load(name)
     if found is None:
-        return missing(request, "event type", name)
+        short = meant(name)
+        return (
+            redirect("event-type", name=short.name)
+            if short
+            else missing(request, "event type", name)
+        )
     if name not in (found.entry.name, found.entry.label):
         return redirect("event-type", name=found.entry.name)
     context = {

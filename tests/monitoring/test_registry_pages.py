@@ -157,3 +157,14 @@ def test_a_long_catalogue_has_pages_and_loses_no_type(
     assert pages == 4
     assert "No more types" in read(viewer, "/registry/?start=5000")
     assert viewer.get("/registry/?start=-1").status_code == 400
+
+
+def test_a_name_without_its_domain_leads_to_the_one_type_it_fits(viewer: Client) -> None:
+    assert viewer.get("/registry/TradeExecuted/")["Location"] == TRADE
+    assert viewer.get("/registry/NoSuchThing/").status_code == 404
+
+
+def test_a_browser_that_asks_for_an_icon_is_given_one(client: Client) -> None:
+    answer = client.get("/favicon.ico")
+
+    assert answer["Location"].endswith("img/astra.svg")

@@ -113,7 +113,7 @@ class Command(BaseCommand):
             )
         if wait_s and not view.done:
             sys.exit(UNDER_WAY)
-        if view.failed:
+        if wait_s and view.failed:
             sys.exit(FAILED_AGAIN)
 
 
