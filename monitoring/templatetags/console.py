@@ -19,8 +19,8 @@ from typing import Any
 from django import template
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from events.queries import groups
 from monitoring import formats
@@ -149,9 +149,17 @@ def pretty(data: Mapping[str, Any]) -> str:
 
 @register.filter
 def state_value(value: object) -> str:
-    """A value of a rebuilt state in one line: a list with commas, a table as ``STRK USD 1500``."""
+    """A value of a rebuilt state: a list with commas, a table with a line for each of its rows."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {amount}" for name, amount in value.items()) or "none"
+        rows = sorted(value.items(), key=lambda row: str(row[0]))
+        return (
+            format_html_join(
+                mark_safe("<br>"),
+                "{} <b>{}</b>",
+                [(str(name), str(amount)) for name, amount in rows],
+            )
+            or "none"
+        )
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     return "—" if value is None else str(value)

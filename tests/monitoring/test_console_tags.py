@@ -87,3 +87,10 @@ def test_figures_may_be_unknown() -> None:
         render("{{ x|number }}{{ x|rate }}{{ x|duration }}{{ x|microseconds }}", x=None) == "————"
     )
     assert render('{{ 2|counted:"entry,entries" }}') == "2\u00a0entries"
+
+
+def test_a_table_of_a_state_has_a_line_for_each_row_and_is_escaped() -> None:
+    shown = render("{{ state|state_value }}", state={"STRK": 2, "BTC <b>": "1.50"})
+
+    assert shown == "BTC &lt;b&gt; <b>1.50</b><br>STRK <b>2</b>"
+    assert render("{{ state|state_value }}", state={}) == "none"
