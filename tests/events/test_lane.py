@@ -249,6 +249,35 @@ def test_draining_ends_when_its_time_is_over(
     go_on.set()
 
 
+def test_a_slow_group_keeps_its_lane_and_the_others_go_on_in_another(
+    bus: Bus, group_of: GroupOf, run: Callable[..., tuple[Worker, Callable[[], int]]]
+) -> None:
+    """On PostgreSQL. On SQLite they would wait for the same write lock anywhere."""
+    go_on, begun = threading.Event(), threading.Event()
+
+    def slow(event: Event, context: Context) -> None:
+        begun.set()
+        assert go_on.wait(20)
+
+    groups = [group_of(slow, name="slow"), group_of(noting([]), name="quick")]
+    made, ended = run(*groups, threads=1)
+    bus.publish(trade())
+    assert begun.wait(10)
+
+    bus.publish(trade(), trade())
+    if connection.vendor == "sqlite":
+        assert [len(lane.runners) for lane in made._lanes] == [2]
+    else:
+        eventually(lambda: marks("quick") == 3, what="the quick one goes on")
+        assert [len(lane.runners) for lane in made._lanes] == [1, 1]
+    assert marks("slow") == 0
+
+    go_on.set()
+    eventually(lambda: (marks("slow"), marks("quick")) == (3, 3), what="both come to their end")
+    made.stop()
+    assert ended() == 0
+
+
 def test_what_runs_is_renewed_while_the_worker_drains(
     bus: Bus,
     group_of: GroupOf,
