@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -17,6 +18,9 @@ from events.failures import storable
 from events.models import DeadLetter, HandledEvent
 from events.store import writing
 from events.transport.base import Delivery, Failure
+
+CLOSED_LETTERS_DAYS = 90
+"""A closed letter outlives the events' retention by so many days."""
 
 MAX_NAME = 200
 """Most characters kept of the names of an event type and of an error's class."""
@@ -74,6 +78,13 @@ def _written(burial: Burial) -> bool:
         letter.save()
     crash.here("after-dead-letter-before-acknowledge")
     return True
+
+
+def kept_closed() -> timedelta | None:
+    """How long a letter is kept once it is closed, and a discarded one can be restored; None for
+    ever."""
+    usual = bus_settings().retention_days
+    return timedelta(days=usual + CLOSED_LETTERS_DAYS) if usual else None
 
 
 def resolve_handled() -> int:

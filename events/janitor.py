@@ -8,11 +8,11 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from events import crash, transport
 from events.conf import bus_settings
-from events.dead_letters import resolve_handled
+from events.dead_letters import kept_closed, resolve_handled
 from events.envelope import now
 from events.failures import MOST_DELAY_S
 from events.groups import every, groups
@@ -29,8 +29,6 @@ STREAM_RETENTION_S = 24 * 3_600
 
 BATCH = 1_000
 """Rows removed per transaction: a long one would hold SQLite's only write lock."""
-
-CLOSED_LETTERS_DAYS = 90
 
 LEAST_MARKED = timedelta(seconds=STREAM_RETENTION_S + MOST_DELAY_S)
 """However short the retention, an inbox mark stays as long as the bus may hold its event: what all
@@ -113,9 +111,12 @@ def remove_old_rows() -> None:
     if longest:
         before = now() - max(timedelta(days=longest), LEAST_MARKED)
         _remove(HandledEvent.objects.filter(handled_at__lt=before))
-    if usual:
-        closed = now() - timedelta(days=usual + CLOSED_LETTERS_DAYS)
-        _remove(DeadLetter.objects.filter(state=DeadLetter.State.RESOLVED, resolved_at__lt=closed))
+    if kept := kept_closed():
+        closed = DeadLetter.objects.filter(resolved_at__lt=now() - kept)
+        _remove(closed.filter(state=DeadLetter.State.RESOLVED))
+        # Without its letter an event that is still stored would seem to be unfinished.
+        stored = StoredEvent.objects.filter(event_id=OuterRef("event_id"))
+        _remove(closed.filter(~Exists(stored), state=DeadLetter.State.DISCARDED))
     _remove(SeenType.objects.filter(last_at__lt=now() - FORGOTTEN_AFTER))
 
 

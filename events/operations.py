@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -22,7 +23,18 @@ from events.models import DeadLetter, Operation
 from events.store import after_commit, writing
 from events.transport.base import Redelivery
 
-__all__ = ["Actor", "Refused", "publish_test_event", "redeliver_waiting", "replay_dead_letters"]
+__all__ = [
+    "DISCARD",
+    "RESTORE",
+    "Actor",
+    "Decision",
+    "Refused",
+    "discard_dead_letters",
+    "publish_test_event",
+    "redeliver_waiting",
+    "replay_dead_letters",
+    "restore_dead_letters",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +56,11 @@ def replay_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> Operat
     second time: the first has moved the letters on.
     """
     wanted = sorted(set(ids))
-    _check_request(actor, wanted, reason)
+    _check_request(actor, wanted, reason, "replay")
     with writing():
         letters = list(DeadLetter.objects.select_for_update().filter(pk__in=wanted))
-        _check_letters(wanted, letters)
+        _check_letters(wanted, letters, REPLAYABLE, "replay")
+        _check_one_group(letters)
         operation = Operation.objects.create(
             kind="replay",
             group_name=letters[0].group_name,
@@ -71,6 +84,57 @@ def replay_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> Operat
         )
         after_commit(_redeliver_now)
     return operation
+
+
+def discard_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> int:
+    """Close dead letters without handling them; how many. They can be restored until the janitor
+    removes them.
+
+    The set is exactly `ids`, of any groups, all open and none under way. Raises Refused, and
+    changes nothing, when the actor may not, no reason is given, or the set is not such a set.
+    """
+    return _decide(actor, ids, reason, DISCARD)
+
+
+def restore_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> int:
+    """Open discarded dead letters again; how many. Raises Refused as `discard_dead_letters`."""
+    return _decide(actor, ids, reason, RESTORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What closes or opens dead letters without running anything."""
+
+    verb: str
+    done: str
+    takes: Collection[str]
+    """States of letters it may be said of."""
+    becomes: str
+
+
+DISCARD = Decision("discard", "discarded", REPLAYABLE, DeadLetter.State.DISCARDED)
+RESTORE = Decision("restore", "restored", (DeadLetter.State.DISCARDED,), DeadLetter.State.NEW)
+
+
+def _decide(actor: Actor, ids: Sequence[int], reason: str, decision: Decision) -> int:
+    wanted = sorted(set(ids))
+    _check_request(actor, wanted, reason, decision.verb)
+    closed_at = now() if decision.becomes == DeadLetter.State.DISCARDED else None
+    with writing():
+        letters = list(DeadLetter.objects.select_for_update().filter(pk__in=wanted))
+        _check_letters(wanted, letters, decision.takes, decision.verb)
+        DeadLetter.objects.filter(pk__in=wanted).update(
+            state=decision.becomes, resolved_at=closed_at
+        )
+        record(
+            actor,
+            f"dead-letters.{decision.verb}",
+            f"{len(wanted)} dead letters" if len(wanted) > 1 else f"dead letter {wanted[0]}",
+            reason.strip(),
+            dead_letters=wanted,
+            groups=sorted({letter.group_name for letter in letters}),
+        )
+    return len(wanted)
 
 
 def publish_test_event(actor: Actor, event_type: str, data: Mapping[str, Any]) -> Event:
@@ -140,24 +204,29 @@ def _group_name(letter: DeadLetter) -> str:
     return letter.group_name
 
 
-def _check_request(actor: Actor, ids: Sequence[int], reason: str) -> None:
+def _check_request(actor: Actor, ids: Sequence[int], reason: str, verb: str) -> None:
     if not actor.may_operate:
-        raise Refused(f"{actor.name} may look but not replay: that needs the role operator.")
+        raise Refused(f"{actor.name} may look but not {verb}: that needs the role operator.")
     if not reason.strip():
-        raise Refused("Say why: a replay needs a reason for the audit.")
+        raise Refused(f"Say why: a {verb} needs a reason for the audit.")
     if not 1 <= len(ids) <= MOST_AT_ONCE:
         raise Refused(
-            f"{len(ids)} dead letters were chosen; a replay takes 1 to {MOST_AT_ONCE} at a time."
+            f"{len(ids)} dead letters were chosen; a {verb} takes 1 to {MOST_AT_ONCE} at a time."
         )
 
 
-def _check_letters(ids: Sequence[int], letters: Sequence[DeadLetter]) -> None:
+def _check_letters(
+    ids: Sequence[int], letters: Sequence[DeadLetter], takes: Collection[str], verb: str
+) -> None:
     missing = sorted(set(ids) - {letter.pk for letter in letters})
     if missing:
         raise Refused(f"There is no dead letter {missing[0]}.")
     for letter in letters:
-        if letter.state not in REPLAYABLE:
-            raise Refused(f"Dead letter {letter.pk} is {letter.state}: there is nothing to replay.")
+        if letter.state not in takes:
+            raise Refused(f"Dead letter {letter.pk} is {letter.state}: there is nothing to {verb}.")
+
+
+def _check_one_group(letters: Sequence[DeadLetter]) -> None:
     groups = sorted({letter.group_name for letter in letters})
     if len(groups) > 1:
         raise Refused(f"A replay goes to one group; these belong to {' and '.join(groups)}.")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from events.dead_letters import kept_closed
 from events.envelope import Event, now
 from events.groups import Group, groups
 from events.models import DeadLetter, HandledEvent, Operation, StoredEvent
 from events.privacy import masked, masked_text
 from events.queries.chain_steps import outcome_status
-from events.queries.dead_letters import Letter, event_of, letter_of, read
+from events.queries.dead_letters import REPLAYABLE, Letter, event_of, letter_of, read
 from events.queries.event import GroupOutcome
 from events.queries.outcomes import outcomes_of
 from events.queries.recorded import Recorded
@@ -62,6 +63,8 @@ class LetterView:
     """What the other groups did with the event."""
     operations: tuple[int, ...]
     """Replays it was part of, newest first."""
+    restorable_until: datetime | None
+    """Of a discarded one: from then on it may be gone. None for ever."""
 
     @property
     def command(self) -> str:
@@ -130,6 +133,7 @@ def load(pk: int) -> LetterView | None:
         record=record,
         others=_others(record, row.group_name),
         operations=_operations_of(row),
+        restorable_until=_restorable_until(row),
     )
 
 
@@ -156,8 +160,32 @@ def plan(ids: Sequence[int]) -> ReplayPlan:
             for group in declared.values()
             if group.name != name and not set(group.reads).isdisjoint(types)
         ),
-        refused=tuple(_refusals(wanted, found, names)),
+        refused=(*_refusals(wanted, found, REPLAYABLE, "replay"), *_of_one_group(names)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Dead letters that are to be discarded or restored, and why that cannot be."""
+
+    at: datetime
+    letters: tuple[Letter, ...]
+    refused: tuple[str, ...]
+
+
+def choice(ids: Sequence[int], takes: Collection[str], verb: str) -> Choice:
+    """What a decision about exactly these would take; `takes` are the states it is for. One
+    statement."""
+    wanted = sorted(set(ids))
+    found = read(DeadLetter.objects.filter(pk__in=wanted[: MOST_AT_ONCE + 1]).order_by("pk"))
+    return Choice(now(), found, tuple(_refusals(wanted, found, takes, verb)))
+
+
+def _restorable_until(row: DeadLetter) -> datetime | None:
+    kept = kept_closed()
+    if row.state != DeadLetter.State.DISCARDED or row.resolved_at is None or kept is None:
+        return None
+    return row.resolved_at + kept
 
 
 def _record(row: DeadLetter) -> Recorded | None:
@@ -201,16 +229,19 @@ def _handlers(group: Group | None, types: Sequence[str]) -> tuple[HandlerPlan, .
 
 
 def _refusals(
-    wanted: Sequence[int], found: Sequence[Letter], names: Sequence[str]
+    wanted: Sequence[int], found: Sequence[Letter], takes: Collection[str], verb: str
 ) -> Iterator[str]:
     if not wanted:
         yield "Nothing was selected."
     if len(wanted) > MOST_AT_ONCE:
-        yield f"{len(wanted)} were selected; a replay takes at most {MOST_AT_ONCE} at a time."
+        yield f"{len(wanted)} were selected; a {verb} takes at most {MOST_AT_ONCE} at a time."
     elif missing := sorted(set(wanted) - {letter.id for letter in found}):
         yield f"There is no dead letter {', '.join(map(str, missing[:5]))}."
+    for state in sorted({letter.state for letter in found if letter.state not in takes}):
+        ids = [str(letter.id) for letter in found if letter.state == state]
+        yield f"Dead letter {', '.join(ids[:5])} is {state}: there is nothing to {verb}."
+
+
+def _of_one_group(names: Sequence[str]) -> Iterator[str]:
     if len(names) > 1:
         yield f"A replay goes to one group; these belong to {' and '.join(names)}."
-    for state in sorted({letter.state for letter in found if not letter.replayable}):
-        ids = [str(letter.id) for letter in found if letter.state == state]
-        yield f"Dead letter {', '.join(ids[:5])} is {state}: there is nothing to replay."

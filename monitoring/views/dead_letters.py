@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -12,13 +14,22 @@ from django_htmx.http import HttpResponseClientRedirect
 from pydantic import BaseModel, Field
 
 from events.errors import Refused
-from events.operations import Actor, replay_dead_letters
+from events.operations import (
+    DISCARD,
+    RESTORE,
+    Actor,
+    Decision,
+    discard_dead_letters,
+    replay_dead_letters,
+    restore_dead_letters,
+)
 from events.queries import dead_letter as letter_query
 from events.queries import dead_letters as query
 from events.queries import groups, operations
 from monitoring import params
 from monitoring.access import Role, may_not, requires
 from monitoring.excerpts import excerpt, pretty_json
+from monitoring.formats import counted
 from monitoring.missing import missing
 from monitoring.requests import PageRequest
 
@@ -86,6 +97,7 @@ def dead_letter(request: HttpRequest, pk: int) -> HttpResponse:
         "letter": found.letter,
         "payload": excerpt(pretty_json(found.data)),
         "may_not": may_not(request, Role.OPERATOR, "replay"),
+        "may_not_discard": may_not(request, Role.OPERATOR, "discard or restore"),
     }
     return render(request, "dead_letter.html", context)
 
@@ -97,6 +109,47 @@ def replay(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         return _replay(request, params.read(Chosen, request.POST))
     return _confirm(request, params.read(Chosen, request.GET))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Role.OPERATOR, to="discard dead letters")
+def discard(request: PageRequest) -> HttpResponse:
+    """Close dead letters without handling them: GET states what that means, POST does it."""
+    return _decide(request, DISCARD, discard_dead_letters)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Role.OPERATOR, to="restore dead letters")
+def restore(request: PageRequest) -> HttpResponse:
+    """Open discarded dead letters again."""
+    return _decide(request, RESTORE, restore_dead_letters)
+
+
+def _decide(
+    request: PageRequest, decision: Decision, act: Callable[[Actor, Sequence[int], str], int]
+) -> HttpResponse:
+    posted = request.method == "POST"
+    chosen = params.read(Chosen, request.POST if posted else request.GET)
+    refused = ""
+    if posted:
+        actor = Actor(request.user.get_username(), "console", may_operate=True)
+        try:
+            count = act(actor, chosen.id, chosen.reason)
+        except Refused as refusal:
+            refused = str(refusal)
+        else:
+            messages.success(request, f"{counted(count, 'dead letter')} {decision.done}.")
+            single = len(chosen.id) == 1
+            return redirect("dead-letter", pk=chosen.id[0]) if single else redirect("dead-letters")
+    context = {
+        "decision": decision,
+        "choice": letter_query.choice(chosen.id, decision.takes, decision.verb),
+        "reason": chosen.reason,
+        "refused": refused,
+        "reason_length": REASON_LENGTH,
+    }
+    status = (409 if chosen.reason else 422) if refused else 200
+    return render(request, "dead_letters/decide.html", context, status=status)
 
 
 def _replay(request: PageRequest, chosen: Chosen) -> HttpResponse:

@@ -1,4 +1,4 @@
-// One box that ticks all boxes of its form (`data-check-all`), and the count on its button.
+// One box that ticks all boxes of its form (`data-check-all`), and the count on its buttons.
 (() => {
   "use strict";
   const boxes = (form) => [...form.querySelectorAll("input[type=checkbox][name=id]:not(:disabled)")];
@@ -8,10 +8,11 @@
     all.hidden = !found.length;
     all.checked = ticked > 0 && ticked === found.length;
     all.indeterminate = ticked > 0 && ticked < found.length;
-    const button = all.form.querySelector("button[data-counts]");
-    if (!button || !found.length) return;
-    button.textContent = `Replay ${ticked} selected…`;
-    button.disabled = ticked === 0;
+    if (!found.length) return;
+    for (const button of all.form.querySelectorAll("button[data-counts]")) {
+      button.textContent = `${button.dataset.counts} ${ticked} selected…`;
+      button.disabled = ticked === 0;
+    }
   };
   const each = () => document.querySelectorAll("[data-check-all]").forEach(show);
 

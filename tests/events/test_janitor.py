@@ -194,8 +194,8 @@ def test_a_mark_outlives_a_retention_shorter_than_the_bus_may_deliver(
     assert (StoredEvent.objects.count(), HandledEvent.objects.count()) == (0, 2)
 
 
-@pytest.mark.parametrize("state", ["new", "investigating", "replaying", "discarded"])
-def test_a_letter_that_is_not_resolved_is_never_removed(db: None, state: str) -> None:
+@pytest.mark.parametrize("state", ["new", "investigating", "replaying"])
+def test_a_letter_that_is_open_is_never_removed(db: None, state: str) -> None:
     letter(state=state, resolved_at=days_ago(1_000))
 
     remove_old_rows()
@@ -210,6 +210,20 @@ def test_a_resolved_letter_stays_for_ninety_days_more(db: None) -> None:
     remove_old_rows()
 
     assert [left.pk for left in DeadLetter.objects.all()] == [kept]
+
+
+def test_a_discarded_letter_stays_as_long_and_as_long_as_its_event_is_stored(
+    bus: Bus,
+) -> None:
+    event = trade()
+    bus.publish(event)
+    letter(state="discarded", resolved_at=days_ago(30 + 91))
+    young = letter(state="discarded", resolved_at=days_ago(30 + 89))
+    stored = letter(state="discarded", resolved_at=days_ago(1_000), event_id=event.event_id)
+
+    remove_old_rows()
+
+    assert {left.pk for left in DeadLetter.objects.all()} == {young, stored}
 
 
 def test_rows_are_removed_in_bounded_batches(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

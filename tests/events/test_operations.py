@@ -11,7 +11,14 @@ from events.audit import first_broken
 from events.envelope import new_event_id, now
 from events.groups import Group
 from events.models import AuditEntry, DeadLetter, HandledEvent, Operation
-from events.operations import Actor, Refused, redeliver_waiting, replay_dead_letters
+from events.operations import (
+    Actor,
+    Refused,
+    discard_dead_letters,
+    redeliver_waiting,
+    replay_dead_letters,
+    restore_dead_letters,
+)
 from events.transport.base import Delivery
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
@@ -331,3 +338,65 @@ def nothing_happened(bus: Bus) -> bool:
         and not AuditEntry.objects.exists()
         and on_their_way(bus) == 0
     )
+
+
+def test_discarded_letters_are_closed_audited_and_can_be_restored(bus: Bus, group: Group) -> None:
+    one, other, third = fail(bus, group, trade(), trade(), trade())
+
+    assert discard_dead_letters(OLGA, [one, other, one], "sent by a test") == 2
+    assert states() == {one: "discarded", other: "discarded", third: "new"}
+    assert DeadLetter.objects.filter(resolved_at=None).count() == 1
+
+    assert restore_dead_letters(OLGA, [one], "by mistake") == 1
+    assert states() == {one: "new", other: "discarded", third: "new"}
+    assert DeadLetter.objects.get(pk=one).resolved_at is None
+    rows = AuditEntry.objects.order_by("seq").values_list("actor", "action", "target", "reason")
+    assert list(rows) == [
+        ("olga", "dead-letters.discard", "2 dead letters", "sent by a test"),
+        ("olga", "dead-letters.restore", f"dead letter {one}", "by mistake"),
+    ]
+    assert on_their_way(bus) == 0
+
+
+def test_a_restored_letter_can_be_replayed(bus: Bus, group: Group, patient: Patient) -> None:
+    (pk,) = fail(bus, group, trade())
+    discard_dead_letters(OLGA, [pk], "no")
+    with pytest.raises(Refused, match="is discarded: there is nothing to replay"):
+        replay_dead_letters(OLGA, [pk], "mended")
+    restore_dead_letters(OLGA, [pk], "yes")
+    patient.ill = False
+
+    replay_dead_letters(OLGA, [pk], "mended")
+    bus.drain([group])
+
+    assert states() == {pk: "resolved"}
+
+
+@pytest.mark.parametrize(
+    ("actor", "chosen", "reason", "sentence"),
+    [
+        (VICTOR, "new", "no", "victor may look but not discard"),
+        (OLGA, "new", " ", "a discard needs a reason"),
+        (OLGA, "none", "no", "a discard takes 1 to 100"),
+        (OLGA, "replaying", "no", "is replaying: there is nothing to discard"),
+        (OLGA, "absent", "no", "There is no dead letter"),
+    ],
+)
+def test_a_discard_that_is_not_allowed_changes_nothing(
+    bus: Bus, actor: Actor, chosen: str, reason: str, sentence: str
+) -> None:
+    well, ill = letter(), letter(state="replaying")
+    ids = {"new": [well], "none": [], "replaying": [well, ill], "absent": [well, 10**9]}[chosen]
+
+    with pytest.raises(Refused, match=sentence):
+        discard_dead_letters(actor, ids, reason)
+
+    assert states() == {well: "new", ill: "replaying"}
+    assert AuditEntry.objects.count() == 0
+
+
+def test_only_discarded_letters_are_restored(bus: Bus) -> None:
+    pk = letter()
+
+    with pytest.raises(Refused, match=f"Dead letter {pk} is new: there is nothing to restore"):
+        restore_dead_letters(OLGA, [pk], "no")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,13 +13,22 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import Refused
 from events.management.output import as_json, printable, table, when
-from events.operations import Actor, replay_dead_letters
+from events.operations import (
+    DISCARD,
+    RESTORE,
+    Actor,
+    Decision,
+    discard_dead_letters,
+    replay_dead_letters,
+    restore_dead_letters,
+)
 from events.queries import dead_letter as letter_query
 from events.queries import dead_letters as query
 from events.queries import operations
 from events.queries.dead_letter import LetterView
 from events.queries.groups import names
 from events.queries.operations import OperationView
+from events.queries.words import plural
 
 UNDER_WAY, FAILED_AGAIN = 2, 3
 
@@ -28,8 +37,9 @@ LOOK_EVERY_S = 0.1
 
 class Command(BaseCommand):
     help = (
-        "List dead letters, show one, or replay some to the one group that failed. Exit status: 0"
-        " done, 1 unknown or refused; with --wait also 2 still under way, 3 some failed again."
+        "List dead letters, show one, replay some to the one group that failed, discard some or"
+        " restore them. Exit status: 0 done, 1 unknown or refused; with --wait also 2 still under"
+        " way, 3 some failed again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -46,7 +56,12 @@ class Command(BaseCommand):
         replaying.add_argument(
             "--wait", type=float, default=0.0, metavar="S", help="seconds to wait for the outcome"
         )
-        for action in (listing, showing, replaying):
+        discarding = actions.add_parser("discard", help="close without handling; can be restored")
+        restoring = actions.add_parser("restore", help="open discarded ones again")
+        for deciding in (discarding, restoring):
+            deciding.add_argument("ids", type=int, nargs="+", metavar="id")
+            deciding.add_argument("--reason", required=True, help="why; it is kept in the audit")
+        for action in (listing, showing, replaying, discarding, restoring):
             action.add_argument("--json", action="store_true", dest="json_wanted")
 
     def handle(self, *, action: str, json_wanted: bool, **options: Any) -> None:
@@ -54,6 +69,14 @@ class Command(BaseCommand):
             self._list(options["state"], options["group"], options["limit"], json_wanted)
         elif action == "show":
             self._show(options["id"], json_wanted)
+        elif action == "discard":
+            self._decide(
+                DISCARD, discard_dead_letters, options["ids"], options["reason"], json_wanted
+            )
+        elif action == "restore":
+            self._decide(
+                RESTORE, restore_dead_letters, options["ids"], options["reason"], json_wanted
+            )
         else:
             self._replay(options["ids"], options["reason"], options["wait"], json_wanted)
 
@@ -97,10 +120,27 @@ class Command(BaseCommand):
             raise CommandError(f"There is no dead letter {pk}.", returncode=1)
         self.stdout.write(as_json(_plain(view)) if json_wanted else "\n".join(_text(view)))
 
-    def _replay(self, ids: Sequence[int], reason: str, wait_s: float, json_wanted: bool) -> None:
-        actor = Actor(f"command line, {getpass.getuser()}", "command line", may_operate=True)
+    def _decide(
+        self,
+        decision: Decision,
+        act: Callable[[Actor, Sequence[int], str], int],
+        json_wanted: bool,
+        *,
+        ids: Sequence[int],
+        reason: str,
+    ) -> None:
         try:
-            operation = replay_dead_letters(actor, ids, reason)
+            count = act(_actor(), ids, reason)
+        except Refused as refused:
+            raise CommandError(str(refused), returncode=1) from refused
+        if json_wanted:
+            self.stdout.write(as_json({decision.done: sorted(set(ids))}))
+        else:
+            self.stdout.write(f"{plural(count, 'dead letter')} {decision.done}.")
+
+    def _replay(self, ids: Sequence[int], reason: str, wait_s: float, json_wanted: bool) -> None:
+        try:
+            operation = replay_dead_letters(_actor(), ids, reason)
         except Refused as refused:
             raise CommandError(str(refused), returncode=1) from refused
         view = _outcome(operation.pk, wait_s)
@@ -115,6 +155,14 @@ class Command(BaseCommand):
             sys.exit(UNDER_WAY)
         if wait_s and view.failed:
             sys.exit(FAILED_AGAIN)
+
+
+def _asked(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in ("ids", "reason")}
+
+
+def _actor() -> Actor:
+    return Actor(f"command line, {getpass.getuser()}", "command line", may_operate=True)
 
 
 def _known(group: str) -> bool:

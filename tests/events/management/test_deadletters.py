@@ -126,3 +126,17 @@ def test_a_replay_that_cannot_be_is_refused_with_the_reason(letters: list[str]) 
     assert (again.status, "nothing to replay" in again.out) == (1, True)
     assert (without.status, "needs a reason" in without.out) == (1, True)
     assert Operation.objects.count() == 1
+
+
+def test_discarded_and_restored_from_the_command_line(letters: list[str]) -> None:
+    done = run("deadletters", "discard", *letters, "--reason", "sent by a test")
+    assert (done.status, done.out.strip()) == (0, "2 dead letters discarded.")
+    assert set(DeadLetter.objects.values_list("state", flat=True)) == {"discarded"}
+
+    again = run("deadletters", "discard", letters[0], "--reason", "once more")
+    assert (again.status, "is discarded: there is nothing to discard" in again.out) == (1, True)
+
+    back = run("deadletters", "restore", letters[0], "--reason", "by mistake", "--json")
+    assert back.json == {"restored": [int(letters[0])]}
+    actors = set(AuditEntry.objects.values_list("actor", flat=True))
+    assert actors == {f"command line, {getpass.getuser()}"}
