@@ -119,6 +119,9 @@ def _is_over(burial: Burial, letter: DeadLetter) -> bool:
         return False
     if letter.state in (DeadLetter.State.RESOLVED, DeadLetter.State.DISCARDED):
         return True
+    same = (letter.stream, letter.entry_id) == (burial.delivery.stream, burial.delivery.entry_id)
+    if same and len(letter.attempts) >= len(burial.failures):  # its entry was not acknowledged
+        return True
     return (
         letter.event_id is not None
         and HandledEvent.objects.filter(event_id=letter.event_id, group__name=burial.group).exists()

@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseError
+from django.db import connection
 
 from events import crash
 from events.aftermath import Aftermath
@@ -154,13 +155,16 @@ class Execution:
             raise self.refused(tasks, error) from error
         return Unit(self, tasks, said, time.perf_counter() - began)
 
-    def refused(self, tasks: Sequence[Task], error: DatabaseError) -> UnitFailed:
-        """What it means for these tasks that SQL refused a statement of ours, or the commit.
+    def refused(
+        self, tasks: Sequence[Task], error: DatabaseError, *, handled: bool = True
+    ) -> UnitFailed:
+        """What it means for these tasks that SQL refused a statement of ours, or the commit, before
+        or after their handlers were run.
 
         Raises Contention when they may be repeated as they are: for as long as it takes where SQL
         is away or locked by another, which is no doing of theirs.
         """
-        if nobodys_fault(error):
+        if nobodys_fault(error, handled=handled):
             raise Contention(str(error)) from error
         self._repeat(tasks, error)
         self._group_id = None  # it may be our group's number that is gone
@@ -188,16 +192,20 @@ class Execution:
             raise Contention(str(error)) from error
 
     def call_outside(self, task: Task) -> None:
-        """Run external handlers, before any transaction: the outside world gets it at least once.
+        """Run external handlers, before any transaction: the outside world gets it at least once,
+        and not again while SQL only keeps what follows from being written.
 
         Raises UnitFailed.
         """
+        if task.called_outside:
+            return
         handlers = [handler for handler in task.handlers if handler.external]
         if handlers:
             look_up({self: [task]})
         if task.fresh:
             for handler in handlers:
                 self._call(task, handler)
+        task.called_outside = True
 
     def failed(self, task: Task, failed: UnitFailed) -> Settlement:
         """What a failure leads to: a retry, or a dead letter in a transaction of its own."""

@@ -15,7 +15,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.db import Error as DatabaseError
+from django.db import IntegrityError, connection, connections, transaction
 
 from events import crash, relay
 from events import transport as bus
@@ -24,7 +25,7 @@ from events.errors import BusRefused, BusUnavailable
 from events.execution import look_up, record
 from events.limits import HandlerTimeout
 from events.runner import BACKOFF_S, GroupRunner
-from events.store import refresh_connections, worth_repeating, writing
+from events.store import nobodys_fault, refresh_connections, writing
 from events.tasks import Task
 from events.transport.base import Append, GroupMissing, Settlement
 from events.units import Contention, Unit, UnitFailed
@@ -195,10 +196,12 @@ class Lane:
         done: Done = {}
         failed: Failures = {}
         said: list[Append] = []
+        handled = False
         try:
             with writing():
                 relay.marks.take_along()
                 look_up({runner.execution: tasks for runner, tasks in units.items()})
+                handled = True
                 for runner in ready:
                     if done and time.perf_counter() > began + self._budget_s:
                         break
@@ -209,7 +212,7 @@ class Lane:
                         failed[runner] = unit
                 said = record(list(done.values()))
         except DatabaseError as error:  # our own statements, or the commit itself
-            raise _judged(ready, error) from error
+            raise _judged(ready, error, handled=handled) from error
         _learn(done, time.perf_counter() - began)
         return done, failed, said
 
@@ -263,17 +266,19 @@ class Lane:
 
     def _tried(self, runner: GroupRunner, task: Task) -> tuple[Unit, list[Append]] | UnitFailed:
         execution = runner.execution
+        handled = False
         try:
             execution.prepare()
             execution.call_outside(task)
             with writing():
                 look_up({execution: [task]})
+                handled = True
                 unit = execution.run([task], self._budget_s)
                 return unit, record([unit])
         except UnitFailed as error:
             failed = error
         except DatabaseError as error:
-            failed = execution.refused([task], error)
+            failed = execution.refused([task], error, handled=handled)
         _close_if_broken(failed)
         return failed
 
@@ -337,14 +342,14 @@ def _pressing(ready: list[GroupRunner]) -> list[GroupRunner]:
     return pressing or ready
 
 
-def _judged(ready: Sequence[GroupRunner], error: DatabaseError) -> Exception:
+def _judged(ready: Sequence[GroupRunner], error: DatabaseError, *, handled: bool) -> Exception:
     """Contention where the database was only in the way; else the error itself."""
     if len(ready) == 1:
         try:
-            return ready[0].execution.refused(ready[0].present, error)
+            return ready[0].execution.refused(ready[0].present, error, handled=handled)
         except Contention as contention:
             return contention
-    return Contention(str(error)) if worth_repeating(error) else error
+    return Contention(str(error)) if nobodys_fault(error, handled=handled) else error
 
 
 def _learn(done: Done, took_s: float) -> None:

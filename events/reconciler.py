@@ -127,9 +127,11 @@ def _begin_again(position: Reconciliation, word: str, server: str) -> Reconcilia
 
 
 def _keep(seq: int, begun_at: int) -> None:
-    """Move the position forward from where this pass has begun, unless it was set back meanwhile;
-    on PostgreSQL not past rows that others may still commit rows
-    before; SQLite has one writer, whose rows come in their order."""
+    """Move the position forward, unless it was set back since this pass has begun.
+
+    Not past rows that others may still commit rows before: on PostgreSQL a row carries a number
+    from the beginning of its transaction. SQLite has one writer, whose rows come in their order.
+    """
     reached = seq
     if connection.vendor != "sqlite":
         settled = now() - timedelta(seconds=bus_settings().reconcile_after_s) - LATE

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import threading
 import time
 from collections.abc import Sequence
 
 from events import transport
+from events.errors import BusRefused
+
+logger = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 5.0
 """How often all pairs are looked at, for retries that a process now dead has scheduled."""
@@ -31,13 +35,18 @@ class Retries:
             heapq.heappush(self._due, (due_at, stream, group))
 
     def promote_due(self, *, everything: bool = False) -> int:
-        """Move what is due to the retry streams; how many retries that were."""
+        """Move what is due to the retry streams; how many retries that were. Raises
+        BusUnavailable."""
         streams = transport.current().streams
         now = time.time()
         chosen = self._pairs if everything or self._sweep_due() else self._expected(now)
         count = 0
         for stream, group in chosen:
-            moved = streams.promote(stream, group, now, AT_ONCE)
+            try:
+                moved = streams.promote(stream, group, now, AT_ONCE)
+            except BusRefused as error:  # the trouble of this pair alone
+                logger.warning("group %s: retries of %s stay asleep: %s", group, stream, error)
+                continue
             if moved >= AT_ONCE:
                 self.expect(now, stream, group)  # there may be more
             count += moved

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from events import crash, reconciler, transport
+from events.aside import MOST_UNFIT, Aside
 from events.conf import BusSettings
 from events.errors import BusRefused, BusUnavailable
 from events.execution import Execution
@@ -30,7 +31,6 @@ from events.transport.base import (
     RetryLater,
     Settlement,
 )
-from events.units import Unfit
 
 logger = logging.getLogger(__name__)
 
@@ -85,11 +85,9 @@ class GroupRunner:
         self._paused_until = 0.0
         self._failures = 0
         self._holdings = Holdings()
-        self._unfit: deque[Unfit] = deque()
-        """Held, and not to be run: their dead letters are still to be written."""
-        self._set_aside: list[Settlement] = []
-        """Their dead letters are written; to be settled."""
-        self._set_aside_at = 0.0
+        self._aside = Aside(group.name, self.execution, self._settle_now)
+        self._begun: Delivery | None = None
+        """What was taken over and is run now, alone."""
         self._sweep_every_s = min(5.0, settings.lease_s / 3)
         self._next_sweep = 0.0
 
@@ -147,8 +145,8 @@ class GroupRunner:
             return self._may_work_at
         if self._holdings.quarantined:
             return self._may_work_at if self._turn.is_open(self) else time.monotonic() + TURN_S
-        if self._unfit or self._set_aside:
-            return self._set_aside_at
+        if len(self._aside):
+            return self._aside.next_at
         until = max(self._rests_until, self.execution.breakers.rests_until)
         return until if until > time.monotonic() else math.inf
 
@@ -159,9 +157,12 @@ class GroupRunner:
     def ask(self) -> None:
         """Wait for more, unless there is still work or a reason to rest.
 
-        Where reads come back full, the next one is on its way while the last of these are run.
+        Where reads come back full, the next one is on its way while the last of these are run. What
+        was taken over comes first, and runs alone; what cannot be set aside must not pile up.
         """
-        if self.rests:
+        if self.rests or self._begun or len(self._aside) >= MOST_UNFIT:
+            return
+        if self._holdings.quarantined and self._turn.is_open(self):
             return
         left = len(self.backlog)
         if (not left or (self._pace.was_full and left <= self._pace.count)) and (
@@ -193,27 +194,12 @@ class GroupRunner:
             if isinstance(found, Task):
                 self.backlog.append(found)
             else:
-                self._unfit.append(found)
+                self._aside.add(found)
         self.set_aside()
 
     def set_aside(self) -> None:
-        """Write the dead letters of what is not to be run, and settle it.
-
-        While SQL or the bus refuses that it waits here, held, and nothing else waits for it.
-        """
-        if not self._unfit and not self._set_aside:
-            return
-        if time.monotonic() < self._set_aside_at:
-            return
-        try:
-            while self._unfit:
-                self._set_aside.append(self.execution.set_aside(self._unfit[0]))
-                self._unfit.popleft()
-            self.settled(self._set_aside, self._acknowledged(self._set_aside))
-            self._set_aside = []
-        except (DatabaseError, BusUnavailable, BusRefused, GroupMissing) as error:
-            logger.warning("group %s: dead letters wait to be written: %s", self.group.name, error)
-            self._set_aside_at = time.monotonic() + BACKOFF_S[-1]
+        """Write the dead letters of what is not to be run; what can be run does not wait for it."""
+        self._aside.work_off()
 
     def read_now(self) -> int:
         """Read without waiting, for one who works through what is there; how many entries."""
@@ -234,15 +220,14 @@ class GroupRunner:
     def finished(self, settlements: Sequence[Settlement], ours: Sequence[bool]) -> None:
         """The first tasks of the backlog are settled."""
         for _ in settlements:
-            self.backlog.popleft()
+            if self.backlog.popleft().delivery is self._begun:
+                self._leave_turn()
         self._failures, self._paused_until = 0, 0.0
         self.settled(settlements, ours)
         if self.rests:
             self.give_back()
-        if self.backlog:
-            return
-        self._turn.leave(self)
-        self._pace.follow()
+        if not self.backlog:
+            self._pace.follow()
 
     # --- settling -------------------------------------------------------------------------------
 
@@ -259,8 +244,9 @@ class GroupRunner:
                 self.counters.handled += 1
         self._holdings.let_go(settlement.delivery for settlement in settlements)
 
-    def _acknowledged(self, settlements: Sequence[Settlement]) -> list[bool]:
-        return transport.current().streams.settle(self.group.name, settlements)
+    def _settle_now(self, settlements: Sequence[Settlement]) -> None:
+        ours = transport.current().streams.settle(self.group.name, settlements)
+        self.settled(settlements, ours)
 
     # --- leases ---------------------------------------------------------------------------------
 
@@ -307,9 +293,9 @@ class GroupRunner:
             try:
                 self._begin_next()
             finally:
-                if not self.backlog:  # the others must not wait for a turn that runs nothing
+                if not self._begun:  # the others must not wait for a turn that runs nothing
                     self._turn.leave(self)
-            if self.backlog:
+            if self._begun:
                 return True
         return False
 
@@ -320,14 +306,18 @@ class GroupRunner:
         begun = transport.current().streams.begin(self.group.name, self._consumer, delivery)
         if begun is not None:
             self.accept([begun])
+            self._begun = self.backlog[0].delivery if self.backlog else None
+
+    def _leave_turn(self) -> None:
+        self._begun = None
+        self._turn.leave(self)
 
     def drop(self) -> list[Delivery]:
         """Forget everything read, after a failure of the worker itself: kept, it would lie there
         for ever. Its leases end, and a sweep brings it back. Returns what had not been begun."""
         self.backlog.clear()
-        self._unfit.clear()
-        self._set_aside = []
-        self._turn.leave(self)
+        self._aside.clear()
+        self._leave_turn()
         return self._holdings.clear()
 
     def give_back(self) -> None:
@@ -336,7 +326,8 @@ class GroupRunner:
 
     def hand_back(self) -> None:
         """Give up what was not begun, and the consumer itself where it holds nothing."""
-        self._turn.leave(self)
+        self._leave_turn()
+        self._aside.settle()
         if self._reader is not None:
             self._holdings.hold(self._reader.close())
         if not self._release(self._holdings.unbegun()):

@@ -29,7 +29,10 @@ AWAY_SQLSTATES = ("57P", "08", "53")
 REPEATABLE_SQLSTATES = ("40001", "40P01", "55P03", *AWAY_SQLSTATES)
 """Serialisation failure, deadlock and lock not available besides."""
 
-REPEATABLE_SQLITE = ("is locked", "is busy", "disk is full", "disk I/O")
+DISK_FULL = "53100"
+
+FULL_SQLITE = ("disk is full", "disk I/O")
+REPEATABLE_SQLITE = ("is locked", "is busy", *FULL_SQLITE)
 
 
 @contextmanager
@@ -96,14 +99,19 @@ def worth_repeating(error: BaseException) -> bool:
     return lost or any(phrase in text for phrase in REPEATABLE_SQLITE)
 
 
-def nobodys_fault(error: DatabaseError) -> bool:
-    """Whether what refused a statement that no handler has made lies outside all work here.
+def nobodys_fault(error: DatabaseError, *, handled: bool) -> bool:
+    """Whether what refused a statement of ours lies outside all work here.
 
-    SQLite's lock is taken before a transaction's first statement, so who waits for it waits for
-    another. On PostgreSQL a deadlock or a conflict may come from what the handlers have done.
+    Before a handler has run that is whatever is worth repeating but a conflict. Afterwards it may
+    be the handler that has lost the connection or taken all locks; only a full disk is not. If it
+    was the server, the next try fails before its handlers.
     """
+    if not worth_repeating(error):
+        return False
     state = str(getattr(error.__cause__, "sqlstate", "") or "")
-    return worth_repeating(error) and (not state or state.startswith(AWAY_SQLSTATES))
+    if handled:
+        return state == DISK_FULL or any(words in str(error) for words in FULL_SQLITE)
+    return not state or state.startswith(AWAY_SQLSTATES)
 
 
 STORED = (

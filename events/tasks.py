@@ -67,6 +67,8 @@ class Task(msgspec.Struct, gc=False, eq=False):
     repeats: int = 0
     """How often SQL was in the way when it ran with others."""
     repeats_alone: int = 0
+    called_outside: bool = False
+    """Its external handlers have done their part, in this attempt."""
     fresh: bool = True
     """Its group has neither handled it nor set it aside."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 
 from events import Context, Event, Reject, Retry, execution, lane, runner
 from events.dead_letters import Burial, bury
@@ -566,6 +567,67 @@ def test_sql_that_is_away_for_long_costs_no_attempt(
 
     assert (attempts, bus.dead_letters()) == ([1], [])
     assert len(refusals) == 3 * execution.MOST_REPEATS
+
+
+@pytest.mark.parametrize("where", ["record", "commit"])
+def test_a_connection_that_a_handler_loses_is_that_events_failure(
+    bus: Bus, group_of: GroupOf, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """It is told by a statement of ours, or by the commit, as if the server were away."""
+    monkeypatch.setattr(runner, "BACKOFF_S", (0.0,))
+    well, ill = trade(), trade(user_id=13)
+    lost: list[UUID] = []
+
+    def handle(event: Event, context: Context) -> None:
+        if event.data["user_id"] == 13:
+            lost.append(event.event_id)
+
+    def refuse() -> None:
+        if lost:
+            lost.clear()
+            raise InterfaceError("the connection is closed")
+
+    record, writing = lane.record, lane.writing
+
+    def recorded(units: Any) -> Any:
+        refuse()
+        return record(units)
+
+    @contextmanager
+    def committed() -> Iterator[None]:
+        with writing():
+            yield
+            refuse()
+
+    monkeypatch.setattr(lane, "record", recorded if where == "record" else record)
+    monkeypatch.setattr(lane, "writing", committed if where == "commit" else writing)
+    bus.publish(ill, well)
+    bus.drain([group_of(handle, max_retries=0)])
+
+    assert [letter.event_id for letter in bus.dead_letters()] == [ill.event_id]
+    assert HandledEvent.objects.get(group__name="testers").event_id == well.event_id
+
+
+def test_the_outside_is_called_once_while_sql_cannot_be_written(
+    bus: Bus, group_of: GroupOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "BACKOFF_S", (0.0,))
+    calls: list[int] = []
+    refusals: list[int] = []
+    record = lane.record
+
+    def full(units: Any) -> Any:
+        if len(refusals) < 3 * execution.MOST_REPEATS:
+            refusals.append(len(refusals))
+            raise OperationalError("database or disk is full")
+        return record(units)
+
+    monkeypatch.setattr(lane, "record", full)
+    bus.publish(trade())
+    bus.drain([group_of(lambda event, context: calls.append(context.attempt), external=True)])
+
+    assert (calls, bus.dead_letters()) == ([1], [])
+    assert HandledEvent.objects.filter(group__name="testers").count() == 1
 
 
 def test_of_events_that_find_sql_locked_together_only_the_guilty_one_is_set_aside(

@@ -3,10 +3,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from events import Context, Event, retries
+from events.errors import BusRefused
 from events.groups import Group
 from events.retries import Retries
 from events.transport.base import Failure, RetryLater
@@ -126,3 +128,20 @@ def test_more_than_one_call_wakes_follow_at_the_next_look(
     watch.ahead_s = 3.0
 
     assert [kept.promote_due() for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_a_pair_the_bus_refuses_keeps_no_other_asleep(
+    bus: Bus, watch: Watch, wait: Callable[..., float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote = bus.memory.promote
+
+    def picky(stream: str, group: str, *given: Any) -> int:
+        if group == "ill":
+            raise BusRefused("WRONGTYPE")
+        return promote(stream, group, *given)
+
+    monkeypatch.setattr(bus.memory, "promote", picky)
+    wait(group="well", delay_s=0.0)
+    watch.ahead_s = 1.0
+
+    assert Retries([(STREAM, "ill"), (STREAM, "well")]).promote_due() == 1

@@ -9,16 +9,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection
+from django.db import DataError, IntegrityError, OperationalError, connection
 
-from events import Context, Event, dead_letters, runner
+from events import BusUnavailable, Context, Event, aside, dead_letters
 from events.aftermath import Aftermath
 from events.dead_letters import Burial, bury
 from events.envelope import new_event_id
 from events.execution import Execution
 from events.groups import Group
 from events.models import DeadLetter
-from events.transport.base import Append, Failure, RetryLater
+from events.pace import MOST_READ
+from events.transport.base import Append, Delivery, Failure, RetryLater
 from events.worker import Worker
 from tests.bus_fixture import Bus
 from tests.events.conftest import Started, trade
@@ -63,7 +64,7 @@ def refused_at_first(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "BACKOFF_S", (0.05,))
+    monkeypatch.setattr(aside, "AGAIN_S", 0.05)
 
 
 def test_events_read_beside_one_that_cannot_be_set_aside_yet_run(
@@ -228,4 +229,95 @@ def test_sql_that_fails_while_poison_is_judged_is_that_groups_trouble(
     worker._runners[0].set_aside()
 
     assert (seen, [letter.kind for letter in bus.dead_letters()]) == ([], ["poison"])
+    assert pending(bus) == 0
+
+
+def test_one_letter_sql_never_takes_holds_up_no_other(
+    bus: Bus,
+    group_of: GroupOf,
+    started: Started,
+    impatient: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    buried = Aftermath.buried
+
+    def picky(self: Aftermath, delivery: Delivery, *given: Any) -> Any:
+        if delivery.body == b"guilty":
+            raise DataError("value out of range")
+        return buried(self, delivery, *given)
+
+    monkeypatch.setattr(Aftermath, "buried", picky)
+    group = group_of(noting([]))
+    for body in (b"one", b"guilty", b"three", b"four"):
+        put(bus, body)
+
+    started(group)
+
+    eventually(lambda: (DeadLetter.objects.count(), pending(bus)) == (3, 1), what="three letters")
+
+
+def test_what_cannot_be_set_aside_does_not_pile_up(
+    bus: Bus, group_of: GroupOf, started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused_at_first(monkeypatch, 10**9)
+    group = group_of(noting([]))
+    for _ in range(30):
+        bus.transport.streams.append([Append(STREAM, new_event_id(), b"no") for _ in range(100)])
+
+    runner = started(group)._runners[0]
+
+    eventually(lambda: runner.in_flight >= aside.MOST_UNFIT, what="some are held")
+    threading.Event().wait(0.5)  # as long as thirty more reads take
+    assert runner.in_flight <= aside.MOST_UNFIT + 2 * MOST_READ
+
+
+def test_a_letter_that_is_acknowledged_late_is_not_written_again(
+    bus: Bus, group_of: GroupOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bus is away at the acknowledgement; an operator has taken the letter up meanwhile."""
+    group = group_of(noting([]))
+    put(bus, b"no event")
+    settle = bus.memory.settle
+    tries: list[int] = []
+
+    def away_at_first(group: str, settlements: Any) -> Any:
+        tries.append(len(tries))
+        if len(tries) <= 2:
+            raise BusUnavailable("test")
+        return settle(group, settlements)
+
+    monkeypatch.setattr(bus.memory, "settle", away_at_first)
+    worker = Worker([group])
+    worker.run_once()
+    DeadLetter.objects.update(state="investigating")
+    worker._runners[0].hand_back()
+    bus.clock.advance(60)
+
+    bus.drain([group])
+
+    letter = DeadLetter.objects.get()
+    assert (len(letter.attempts), letter.state, pending(bus)) == (1, "investigating", 0)
+
+
+def test_a_stopping_worker_acknowledges_what_has_its_letter(
+    bus: Bus, group_of: GroupOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = group_of(noting([]))
+    put(bus, b"no event")
+    worker = Worker([group])
+    settle = bus.memory.settle
+    refused: list[int] = []
+
+    def away_once(group: str, settlements: Any) -> Any:
+        if not refused:
+            refused.append(1)
+            raise BusUnavailable("test")
+        return settle(group, settlements)
+
+    monkeypatch.setattr(bus.memory, "settle", away_once)
+    worker.run_once()
+    assert pending(bus) == 1
+
+    worker._runners[0].hand_back()
+
     assert pending(bus) == 0

@@ -16,7 +16,7 @@ from events.execution import Execution
 from events.groups import Group
 from events.models import DeadLetter, HandledEvent
 from events.tasks import Task
-from events.transport.base import RELEASED, Append, Delivery, Start
+from events.transport.base import RELEASED, Append, Delivery, Handled, Start
 from events.worker import Worker
 from tests.bus_fixture import Bus
 from tests.events.conftest import Started, trade
@@ -508,3 +508,44 @@ def test_a_renewal_the_bus_did_not_hear_is_tried_again_at_once(
     with bus.memory.changed:
         (entry,) = bus.memory._streams[STREAM].groups["testers"].pending.values()
     assert entry.since == pytest.approx(bus.clock.now(), abs=0.1)
+
+
+def test_what_was_handed_back_runs_though_reads_come_back_full(
+    bus: Bus, group_of: GroupOf, started: Started, settings: Settings
+) -> None:
+    settings.ASTRA = {**settings.ASTRA, "batch_size": 20, "batch_budget_ms": 20.0}
+    seen: list[UUID] = []
+    group, first = group_of(noting(seen)), trade()
+    bus.publish(first)
+    streams = bus.transport.streams
+    streams.release("testers", "other", streams.read("testers", "other", [STREAM], 1, 0))
+    for _ in range(10):
+        bus.publish(*(trade() for _ in range(200)))
+
+    started(group)
+
+    eventually(lambda: first.event_id in seen, what="it has run")
+    assert seen.index(first.event_id) < 1_500
+
+
+def test_the_turn_is_given_back_once_what_was_taken_over_is_settled(
+    bus: Bus, group_of: GroupOf
+) -> None:
+    """Whatever else the group has read meanwhile."""
+    both = [group_of(noting([]), name=name) for name in ("first", "second")]
+    bus.publish(trade())
+    for group in both:
+        bus.transport.streams.read(group.name, "dead", [STREAM], 10, 0)
+    bus.clock.advance(3_600)
+    worker = Worker(both)
+    one, other = worker._runners
+    assert [one.sweep_if_due(), other.sweep_if_due()] == [1, 1]
+    assert one.begin_quarantined()
+    bus.publish(trade())
+    one.read_now()
+    (begun, _) = one.backlog
+
+    one.finished([Handled(begun.delivery)], [True])
+
+    assert one.backlog
+    assert other.begin_quarantined()

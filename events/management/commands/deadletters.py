@@ -70,13 +70,9 @@ class Command(BaseCommand):
         elif action == "show":
             self._show(options["id"], json_wanted)
         elif action == "discard":
-            self._decide(
-                DISCARD, discard_dead_letters, options["ids"], options["reason"], json_wanted
-            )
+            self._decide(DISCARD, discard_dead_letters, json_wanted, **_asked(options))
         elif action == "restore":
-            self._decide(
-                RESTORE, restore_dead_letters, options["ids"], options["reason"], json_wanted
-            )
+            self._decide(RESTORE, restore_dead_letters, json_wanted, **_asked(options))
         else:
             self._replay(options["ids"], options["reason"], options["wait"], json_wanted)
 
