@@ -15,13 +15,17 @@ from events.errors import ConfigurationError
 from events.groups import groups
 
 
-def check_handlers(app_configs: Sequence[AppConfig] | None, **given: Any) -> list[checks.Error]:
-    """Every type that a handler reads or says is registered, under that name."""
-    try:
-        groups()
-    except ConfigurationError as error:
-        return [checks.Error(str(error), id="events.E001")]
-    return []
+def check_declarations(app_configs: Sequence[AppConfig] | None, **given: Any) -> list[checks.Error]:
+    """Every type that a handler reads or says, or a fold is for, is registered under that name."""
+    from events import sourcing  # it needs models, which come after the apps
+
+    found = []
+    for number, look in enumerate((groups, sourcing.check), start=1):
+        try:
+            look()
+        except ConfigurationError as error:
+            found.append(checks.Error(str(error), id=f"events.E{number:03}"))
+    return found
 
 
 class EventsConfig(AppConfig):
@@ -35,4 +39,4 @@ class EventsConfig(AppConfig):
         versions.check()
         autodiscover_modules("handlers")
         autodiscover_modules("folds")
-        checks.register(check_handlers)
+        checks.register(check_declarations)

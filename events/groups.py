@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from asgiref.sync import async_to_sync
@@ -326,6 +326,13 @@ def _check_declaration(handler: Handler) -> None:
     for sentence, holds in wrong.items():
         if holds:
             raise ConfigurationError(f"{handler.name}: {sentence}")
+    try:
+        signature(handler.function).bind(None, None)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{handler.name} must take (event, context), with batch=True (events, contexts): "
+            f"called with the two, {error}"
+        ) from error
 
 
 def _check(handler: Handler) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
@@ -97,16 +98,16 @@ def remove_old_rows() -> None:
     events that were never stored go when the longest kept event would; letters by the settings
     alone.
     """
-    by_days: dict[int, list[str]] = defaultdict(list)
-    for name in {entry.name for entry in registry.all()}:
-        by_days[registry.resolve(name).kept_days].append(name)
+    by_days: dict[int, Q] = {}
     usual = bus_settings().retention_days
-    special = [name for days, names in by_days.items() if days != usual for name in names]
+    for entry in registry.all():  # each version by its own word
+        these = Q(event_type=entry.name, event_version=entry.version)
+        by_days[entry.kept_days] = by_days.get(entry.kept_days, Q()) | these
+    special = {days: which for days, which in by_days.items() if days != usual}
     # Types nobody registers any more are kept as long as most are.
-    _remove_events(usual, Q() if not special else ~Q(event_type__in=special))
-    for days, names in by_days.items():
-        if days != usual:
-            _remove_events(days, Q(event_type__in=names))
+    _remove_events(usual, ~reduce(or_, special.values()) if special else Q())
+    for days, which in special.items():
+        _remove_events(days, which)
     longest = 0 if usual == 0 or 0 in by_days else max(usual, *by_days)
     if longest:
         before = now() - max(timedelta(days=longest), LEAST_MARKED)

@@ -150,7 +150,8 @@ class DomainEventRegistry:
         wanted = version or suffix or self._latest[canonical]
         entry = self._types.get((canonical, wanted))
         if entry is None:
-            raise UnknownType(f"{canonical}.v{wanted}", self._hint(canonical))
+            there = ", ".join(f"v{one.version}" for one in reversed(self.versions(canonical)))
+            raise UnknownType(f"{canonical}.v{wanted}", f"; of {canonical} there is {there}")
         return entry
 
     def newest(self, name: str) -> EventType:
@@ -178,7 +179,9 @@ class DomainEventRegistry:
         from difflib import get_close_matches
 
         near = get_close_matches(name, list(self._names), n=3, cutoff=0.6)
-        return f"; did you mean {' or '.join(near)}?" if near else ""
+        if near:
+            return f"; did you mean {' or '.join(near)}?"
+        return "; its app must be installed (APPS) and declare it in an events.py"
 
 
 P = TypeVar("P", bound=Payload)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from events.envelope import Event
-from events.errors import ConfigurationError, InvalidEvent
+from events.errors import AstraError, ConfigurationError, InvalidEvent
 from events.models import StoredEvent
 from events.registry import Payload, registry
 from events.validation import understood
@@ -41,11 +41,34 @@ class Rebuilt:
     last_at: datetime | None = None
     cut: bool = False
     """There are more events than were to be read; the state is that after the oldest of them."""
+    failed: str = ""
+    """Why there is no state: a fold raised. `rebuild` itself raises FoldFailed."""
 
     @property
     def state(self) -> State:
         """The state where the id is that of one thing; empty when no event was folded."""
         return next(iter(self.states.values()), {})
+
+
+class FoldFailed(AstraError):
+    """Its domain's developer must act: a fold raised."""
+
+    def __init__(self, fold: Fold, event: Event, error: Exception) -> None:
+        name = f"{fold.__module__}.{getattr(fold, '__qualname__', fold)}"
+        super().__init__(
+            f"the fold {name} failed at {event.label} {event.event_id}: "
+            f"{type(error).__name__}: {error}"
+        )
+
+
+def check() -> None:
+    """Raise ConfigurationError for a fold of a type that nobody registers under that name."""
+    known = {entry.name for entry in registry.all()}
+    for name, fold in _folds.items():
+        if name not in known:
+            raise ConfigurationError(
+                f"{fold.__module__}: @folds({name!r}) names no registered event type"
+            )
 
 
 def folds(*event_types: str) -> Callable[[Function], Function]:
@@ -81,7 +104,10 @@ def rebuild(
 
     `at` leaves out what occurred later: the state as it was then. What the janitor has removed is
     missing (`Rebuilt.first_at`). One statement on the index of entities, of at most `most` events.
+    Raises FoldFailed, and ValueError for an `at` without a time zone.
     """
+    if at is not None and at.tzinfo is None:
+        raise ValueError(f"at ({at}) has no time zone; give datetime(..., tzinfo=UTC)")
     rows = (
         StoredEvent.objects.filter(domain=domain, entity_id=entity_id)
         .order_by("seq")
@@ -105,7 +131,10 @@ def _folded(domain: str, entity_id: str, events: list[Event], *, cut: bool) -> R
             continue
         newest, payload = read
         label = registry.resolve(newest.event_type).entity_label
-        states[label] = fold(dict(states.get(label, {})), newest, payload)
+        try:
+            states[label] = fold(dict(states.get(label, {})), newest, payload)
+        except Exception as error:
+            raise FoldFailed(fold, event, error) from error
         used.append(event)
     return Rebuilt(
         domain=domain,

@@ -178,6 +178,13 @@ def _completed(
 
 def publishable(event: Event) -> tuple[Event, bytes]:
     """An event that is valid now, and its bytes; validated again unless its seal holds."""
+    given: object = event
+    if not isinstance(given, Event):
+        reason = (
+            f"is a {type(given).__name__}; give an Event: make it with Event.new(type, data), "
+            "or with events.adapt(...) of what another system said"
+        )
+        raise InvalidEvent("event", (Problem("event", reason),))
     body = body_if_sealed(event)
     if body is None:
         event = validated(asdict(event))

@@ -51,8 +51,15 @@ def brought_up(entry: EventType, data: Mapping[str, Any]) -> tuple[EventType, di
 def check() -> None:
     """Raise ConfigurationError for a version that cannot be brought up to the newest.
 
-    Each version's own example is: its payload must be valid in the newest.
+    Each version's own example is: its payload must be valid in the newest. So is an upcaster to a
+    version that nobody registers.
     """
+    known = {(entry.name, entry.version) for entry in registry.all()}
+    for (name, version), function in _upcasters.items():
+        if (name, version + 1) not in known:
+            raise ConfigurationError(
+                f"{_named(function)} brings {name!r} up to v{version + 1}, which nobody registers"
+            )
     for entry in registry.all():
         if registry.is_newest(entry):
             continue

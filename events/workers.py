@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Sequence
 from datetime import date, datetime, time
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from events import transport
@@ -121,6 +121,16 @@ def _register(cls: type[_Worker]) -> None:
             f"{cls.__qualname__}: reads must be the names of event types, in a list"
         )
     batch = issubclass(cls, BatchWorker)
+    method = "process_batch" if batch else "process_event"
+    if getattr(cls, method) is getattr(BatchWorker if batch else EventWorker, method):
+        raise ConfigurationError(f"{cls.__qualname__} does not say how: it needs a {method}")
+    try:
+        signature(getattr(cls, method)).bind(None, None, None)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{cls.__qualname__}.{method} must take (self, event, context), of a batch worker "
+            f"(self, events, contexts): called with them, {error}"
+        ) from error
     handles(
         *cls.reads,
         group=cls.consumer_group or f"{cls.worker_name}_group",
@@ -137,7 +147,7 @@ def _register(cls: type[_Worker]) -> None:
         max_retries=cls.max_retries,
         retry_delay_s=cls.retry_delay_seconds,
         accepts=None if cls.can_handle is _Worker.can_handle else _accepts(cls()),
-    )(_function(cls, "process_batch" if batch else "process_event"))
+    )(_function(cls, method))
 
 
 def _accepts(worker: _Worker) -> Any:

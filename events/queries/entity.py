@@ -9,7 +9,7 @@ from events.models import StoredEvent
 from events.queries import events
 from events.queries.events import EventFilter, EventPage
 from events.registry import registry
-from events.sourcing import Rebuilt, rebuild
+from events.sourcing import FoldFailed, Rebuilt, rebuild
 
 MOST_FOLDED = 1_000
 """Events that a page folds: more would take it longer than its budget."""
@@ -61,9 +61,17 @@ def load(
         labels=tuple(sorted({label for label in named if label})),
         at=at,
         page=page,
-        rebuilt=rebuild(domain, entity_id, at, most=most),
+        rebuilt=_rebuilt(domain, entity_id, at, most),
         elsewhere=tuple(other for other in sorted(domains) if _is_known(other, entity_id)),
     )
+
+
+def _rebuilt(domain: str, entity_id: str, at: datetime | None, most: int) -> Rebuilt:
+    """The state, or why there is none: the history is worth showing either way."""
+    try:
+        return rebuild(domain, entity_id, at, most=most)
+    except FoldFailed as error:
+        return Rebuilt(domain, entity_id, states={}, folded=0, failed=str(error))
 
 
 def _is_known(domain: str, entity_id: str) -> bool:

@@ -162,6 +162,21 @@ def test_a_type_may_be_kept_for_longer_or_shorter(
     assert left == ((1, 1) if kept else (0, 0))
 
 
+def test_each_version_of_a_type_is_kept_by_its_own_word(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "Financial.PaymentCompleted"
+    older = replace(registry.resolve(name, 1), retention_days=365)
+    monkeypatch.setitem(registry._types, (name, 1), older)
+    for version in (1, 2):
+        publish(Event.new(f"{name}.v{version}", registry.resolve(name, version).example))
+    StoredEvent.objects.update(stored_at=days_ago(60), relayed_at=days_ago(60))
+
+    remove_old_rows()
+
+    assert list(StoredEvent.objects.values_list("event_version", flat=True)) == [1]
+
+
 def test_a_type_that_is_kept_for_ever_keeps_no_letters(db: None, kept_for: KeptFor) -> None:
     kept_for(0)
     letter(state="resolved", resolved_at=days_ago(30 + 91))

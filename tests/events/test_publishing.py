@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import transaction
 
-from events import InvalidEvent, publish, relay
+from events import InvalidEvent, publish, publish_direct, relay
 from events.envelope import Event
 from events.models import StoredEvent
 from events.store import remember
@@ -153,3 +155,10 @@ def test_an_event_read_from_bytes_is_validated(bus: Bus) -> None:
         publish(Event.from_json(raw))
 
     assert StoredEvent.objects.count() == 0
+
+
+@pytest.mark.parametrize("given", [{"event_type": "X"}, "X", [1], None])
+def test_what_is_no_event_is_refused_and_told_what_to_give(bus: Bus, given: Any) -> None:
+    for say in (publish, publish_direct):
+        with pytest.raises(InvalidEvent, match=r"give an Event: make it with Event.new"):
+            say(given)

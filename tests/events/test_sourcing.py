@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from events import Event, folds, rebuild, sourcing
+from events.apps import check_declarations
 from events.envelope import now
 from events.errors import ConfigurationError
 from events.models import StoredEvent
@@ -117,3 +119,41 @@ def test_nothing_is_known_of_what_nobody_said_anything_about(db: None) -> None:
 def test_a_type_has_one_fold() -> None:
     with pytest.raises(ConfigurationError, match=r"Trading.TradeExecuted has two folds"):
         folds("Trading.TradeExecuted")(lambda state, event, payload: state)
+
+
+@pytest.fixture
+def fold_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Declare a fold for this test alone."""
+    monkeypatch.setattr(sourcing, "_folds", dict(sourcing._folds))
+
+    def declare(name: str, function: Any) -> None:
+        sourcing._folds[name] = function
+
+    return declare
+
+
+def broken(state: dict[str, Any], event: Event, payload: Any) -> dict[str, Any]:
+    raise KeyError("wieght")
+
+
+def test_a_fold_that_fails_is_named_with_its_event(bus: Bus, fold_of: Callable[..., None]) -> None:
+    event = position("Opened")
+    bus.publish(event)
+    fold_of("Trading.Position.Opened", broken)
+
+    with pytest.raises(sourcing.FoldFailed, match=f"broken failed at .*{event.event_id}"):
+        rebuild("trading", "p-1")
+
+
+def test_a_fold_of_an_unknown_type_is_told_by_check(fold_of: Callable[..., None]) -> None:
+    assert check_declarations(None) == []
+    fold_of("Parcel.Snt", broken)
+
+    (error,) = check_declarations(None)
+
+    assert "@folds('Parcel.Snt') names no registered event type" in error.msg
+
+
+def test_an_instant_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no time zone"):
+        rebuild("trading", "p-1", datetime(2026, 1, 1))  # noqa: DTZ001

@@ -10,7 +10,7 @@ from django.apps import apps
 from pydantic import Field
 
 from events import Context, Event, Payload, Reject, event_type, remember, upcaster, versions
-from events.errors import ConfigurationError
+from events.errors import ConfigurationError, InvalidEvent
 from events.groups import Group, Handler, set_up
 from events.models import DeadLetter, StoredEvent
 from events.operations import Actor, replay_dead_letters
@@ -204,3 +204,16 @@ def test_every_registered_version_can_be_brought_up() -> None:
     versions.check()
 
     assert any(not registry.is_newest(entry) for entry in registry.all())
+
+
+def test_a_version_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(InvalidEvent, match=r"PaymentCompleted there is v1, v2"):
+        Event.new(f"{PAID}.v9", FIRST)
+
+
+def test_an_upcaster_to_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "_upcasters", dict(versions._upcasters))
+    upcaster(PAID, to=3)(lambda data: data)
+
+    with pytest.raises(ConfigurationError, match="up to v3, which nobody registers"):
+        versions.check()

@@ -143,6 +143,8 @@ def test_a_class_without_a_name_is_a_base_for_others(seen: list[Any]) -> None:
     class Base(EventWorker):
         reads = (TRADE,)
 
+        def process_event(self, event: Event, context: Context) -> None: ...
+
     class Named(Base):
         worker_name = "named"
 
@@ -153,13 +155,18 @@ def test_a_class_without_a_name_is_a_base_for_others(seen: list[Any]) -> None:
     assert len(added) == 1
 
 
+WORKS: dict[str, Any] = {"reads": (TRADE,), "process_event": lambda self, event, context: None}
+
+
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
         ({"worker_name": "No Good", "reads": (TRADE,)}, "must be lower-case letters"),
         ({"worker_name": "nothing"}, "reads must be the names"),
         ({"worker_name": "text", "reads": TRADE}, "reads must be the names"),
-        ({"worker_name": "odd", "reads": (TRADE,), "linger_ms": 5}, "linger_ms is for batch"),
+        ({**WORKS, "worker_name": "odd", "linger_ms": 5}, "linger_ms is for batch"),
+        ({"worker_name": "idle", "reads": (TRADE,)}, "it needs a process_event"),
+        ({**WORKS, "worker_name": "blind", "process_event": lambda self: None}, "must take"),
     ],
 )
 def test_a_worker_that_cannot_be_meant_is_refused(

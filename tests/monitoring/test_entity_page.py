@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from django.test import Client
 
-from events import Event
+from events import Event, sourcing
 from events.envelope import now
 from events.queries import entity as query
 from tests.bus_fixture import Bus
@@ -114,3 +115,20 @@ def test_events_and_search_lead_to_it(bus: Bus, viewer: Client) -> None:
 
 def test_somebody_without_a_session_is_sent_to_sign_in(client: Client, db: None) -> None:
     assert client.get("/entities/trading/7/")["Location"].startswith("/login/")
+
+
+def test_a_fold_that_fails_is_told_beside_the_history(
+    bus: Bus, viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(state: dict[str, object], event: Event, payload: object) -> dict[str, object]:
+        raise KeyError("wieght")
+
+    bus.publish(position("Opened"))
+    monkeypatch.setitem(sourcing._folds, "Trading.Position.Opened", broken)
+
+    page = read(viewer, "/entities/trading/p-1/")
+
+    assert "Position.Opened" in page
+    assert "a fold failed" in page
+    assert "broken failed at Trading.Position.Opened.v1" in page
+    assert "KeyError" in page

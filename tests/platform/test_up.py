@@ -56,6 +56,20 @@ def test_every_part_runs_and_is_healthy(console: RunningConsole) -> None:
     assert set(console.children()) == {"bus", "web", "workers", "scheduler"}
 
 
+def test_every_part_keeps_events_for_as_long(console: RunningConsole) -> None:
+    """Or how long they stay would depend on whose turn the janitor is."""
+    told = {name: environment(pid) for name, pid in console.children().items() if name != "bus"}
+
+    assert {
+        name: found.get("ASTRA_RETENTION_DAYS") for name, found in told.items()
+    } == dict.fromkeys(("web", "workers", "scheduler"), "3")
+
+
+def environment(pid: int) -> dict[str, str]:
+    words = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
 def test_secrets_can_be_read_by_their_owner_only(console: RunningConsole) -> None:
     for name in ("admin-password", "secret-key"):
         assert (console.data_dir / name).stat().st_mode & 0o777 == 0o600

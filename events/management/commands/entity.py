@@ -69,7 +69,7 @@ def _as_json(view: EntityView) -> dict[str, Any]:
 
 def _shown(view: EntityView) -> str:
     rebuilt = view.rebuilt
-    lines = []
+    lines = [f"There is no state: {printable(rebuilt.failed)}"] if rebuilt.failed else []
     for label, state in rebuilt.states.items():
         pairs = [[name, printable(str(value))] for name, value in state.items()]
         lines.append(table([label, ""], pairs))

@@ -126,7 +126,7 @@ def console_children() -> Iterator[Child]:
     workers = child("workers", processes.workers(), grace_s=DRAIN_S + BEYOND_DRAIN_S)
     yield replace(workers, exit_codes=EXIT_CODES)
     web = processes.web(settings.HOST, settings.PORT)
-    yield Child("web", with_our_python(web), log=fresh_log("web"), ready=health_answers)
+    yield replace(child("web", web), ready=health_answers)
     if settings.SIMULATE > 0:
         yield child("simulator", processes.simulator(settings.SIMULATE))
 
