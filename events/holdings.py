@@ -40,9 +40,10 @@ class Holdings:
 
     def let_go(self, deliveries: Iterable[Delivery]) -> None:
         """These are settled, or another's."""
+        let_go = self._held.pop
         with self._lock:
             for delivery in deliveries:
-                self._held.pop(id(delivery), None)
+                let_go(id(delivery), None)
 
     def all(self) -> list[Delivery]:
         """What is held, for its leases to be renewed."""

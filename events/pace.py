@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from operator import attrgetter
 
 from events.transport.base import Delivery
 
@@ -19,12 +20,16 @@ MOST_AT_ONCE = 4_000
 counts for each stream, and an analytics group reads a hundred."""
 
 
+_source = attrgetter("stream", "retry")
+
+
 class Pace:
     """Adapts the number of entries asked of each stream to how long the last read took to run."""
 
     def __init__(self, batch_size: int, streams: int) -> None:
         self._most = MOST_READ if batch_size > LEAST_READ else batch_size
         self._most_each = max(1, MOST_AT_ONCE // max(streams, 1))
+        self._several = streams > 1
         self.count = min(batch_size, self._most_each)
         """Entries to ask for, of each stream."""
         self.was_full = False
@@ -38,7 +43,7 @@ class Pace:
         self.read_at = time.monotonic()
         self.was_full = len(found) >= self.count
         self._found = len(found)
-        self._answered = len({(one.stream, one.retry) for one in found})
+        self._answered = len(set(map(_source, found))) if self._several else 1
 
     def follow(self) -> None:
         """What the last read brought is run: let the next one bring what fits into ROUND_S, from

@@ -108,6 +108,10 @@ class EventType:
         return tuple(name for name, field in fields if mark in field.metadata)
 
 
+MOST_VERSION = 999_999
+"""The highest version an envelope can carry."""
+
+
 class DomainEventRegistry:
     """The catalogue of event types; a name, an alias and a name with ``.vN`` find one entry."""
 
@@ -140,14 +144,16 @@ class DomainEventRegistry:
 
         Raises UnknownType with the nearest names.
         """
-        known = self._types.get((name, version or self._latest.get(name, 0)))
+        known = self._types.get((name, self._latest.get(name, 0) if version is None else version))
         if known is not None:
             return known
         plain, suffix = split_version(name)
         canonical = self._names.get(plain)
         if canonical is None:
             raise UnknownType(name, self._hint(plain))
-        wanted = version or suffix or self._latest[canonical]
+        wanted = next(
+            (one for one in (version, suffix) if one is not None), self._latest[canonical]
+        )
         entry = self._types.get((canonical, wanted))
         if entry is None:
             there = ", ".join(f"v{one.version}" for one in reversed(self.versions(canonical)))
@@ -178,6 +184,8 @@ class DomainEventRegistry:
     def _hint(self, name: str) -> str:
         from difflib import get_close_matches
 
+        if len(name) > 200:  # comparing takes as long as the name is
+            return "; a name is much shorter"
         near = get_close_matches(name, list(self._names), n=3, cutoff=0.6)
         if near:
             return f"; did you mean {' or '.join(near)}?"
@@ -249,6 +257,14 @@ def _check(entry: EventType) -> None:
         raise ConfigurationError(
             f"{entry.name}: compatibility is {entry.compatibility!r}; write {' or '.join(PROMISED)}"
         )
+    if isinstance(entry.version, bool) or entry.version not in range(1, MOST_VERSION + 1):
+        raise ConfigurationError(
+            f"{entry.name}: version is {entry.version!r}; it is a number from 1 to {MOST_VERSION:,}"
+        )
+    if entry.retention_days is not None and entry.retention_days < 0:
+        raise ConfigurationError(
+            f"{entry.name}: retention_days is {entry.retention_days}; write 0 for ever, or more"
+        )
     if entry.entity_field not in entry.payload.model_fields:
         raise ConfigurationError(
             f"{entry.name}: its entity field {entry.entity_field!r} is not a field of the payload"
@@ -261,7 +277,7 @@ def _check(entry: EventType) -> None:
 
 def split_version(name: str) -> tuple[str, int | None]:
     """``Trading.TradeExecuted.v2`` -> its name and 2; None where the name says no version."""
-    match = re.fullmatch(r"(.+)\.v(\d{1,6})", name)
+    match = re.fullmatch(r"(.+)\.v([1-9][0-9]{0,5})", name)
     return (match[1], int(match[2])) if match else (name, None)
 
 

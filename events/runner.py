@@ -189,10 +189,11 @@ class GroupRunner:
         """Hold and decode deliveries; what is not to be run is set aside and settled at once."""
         self._holdings.hold(deliveries)
         crash.here("after-read-before-handler")
+        decoded, fit = self.execution.decoded, self.backlog.append
         for delivery in deliveries:
-            found = self.execution.decoded(delivery)
+            found = decoded(delivery)
             if isinstance(found, Task):
-                self.backlog.append(found)
+                fit(found)
             else:
                 self._aside.add(found)
         self.set_aside()
@@ -219,9 +220,10 @@ class GroupRunner:
 
     def finished(self, settlements: Sequence[Settlement], ours: Sequence[bool]) -> None:
         """The first tasks of the backlog are settled."""
+        if self._begun and any(one.delivery is self._begun for one in settlements):
+            self._leave_turn()
         for _ in settlements:
-            if self.backlog.popleft().delivery is self._begun:
-                self._leave_turn()
+            self.backlog.popleft()
         self._failures, self._paused_until = 0, 0.0
         self.settled(settlements, ours)
         if self.rests:
@@ -242,7 +244,7 @@ class GroupRunner:
                     )
             else:
                 self.counters.handled += 1
-        self._holdings.let_go(settlement.delivery for settlement in settlements)
+        self._holdings.let_go([settlement.delivery for settlement in settlements])
 
     def _settle_now(self, settlements: Sequence[Settlement]) -> None:
         ours = transport.current().streams.settle(self.group.name, settlements)

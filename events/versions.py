@@ -4,6 +4,7 @@ before a handler sees it, so that a handler knows one shape alone."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, TypeVar
 
 from events.errors import ConfigurationError
@@ -42,7 +43,7 @@ def brought_up(entry: EventType, data: Mapping[str, Any]) -> tuple[EventType, di
     Raises what an upcaster raises.
     """
     newest = registry.newest(entry.name)
-    changed = dict(data)
+    changed = deepcopy(dict(data))  # or an upcaster could rewrite what was said
     for version in range(entry.version, newest.version):
         changed = dict(_upcasters[entry.name, version](changed))
     return newest, changed

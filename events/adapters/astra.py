@@ -22,6 +22,10 @@ KEPT = ("event_id", "correlation_id", "causation_id", "producer", "entity_id")
 """Envelope fields that the enhanced shape carries as they are."""
 
 
+OWN = frozenset({"occurred_at", "producer", "entity_id", "metadata"})
+"""Fields of the envelope that no other format has under these names."""
+
+
 class Envelope:
     """The envelope of this project; loses nothing."""
 
@@ -34,7 +38,9 @@ class Envelope:
         if foreign:
             return f"has {foreign[0]}, which is no field of the envelope"
         name = raw["event_type"]
-        return "" if not isinstance(name, str) or "." in name else "its event_type has no domain"
+        if not isinstance(name, str) or "." in name or not OWN.isdisjoint(raw):
+            return ""
+        return "its event_type has no domain"
 
     def read(self, raw: Any, headers: Headers) -> Event:
         return of_its_version(raw)

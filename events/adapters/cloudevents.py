@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
@@ -42,7 +43,13 @@ LINKS = (CORRELATION, CAUSATION)
 FOREIGN = "cloudevents"
 """Key of the metadata under which extensions that mean nothing here are kept."""
 
+EXTENSION = re.compile("[a-z0-9]{1,20}")
+"""Names an extension may have (section 3.1, "Naming conventions"); others are not written."""
+
 HEADER = "ce-"
+
+MOST_NAME, MOST_PARTS = 400, 5
+"""Characters of a type that is looked for, and parts at its end that may be a registered name."""
 
 
 class CloudEventsAdapter:
@@ -163,14 +170,16 @@ def _data(told: Mapping[str, Any]) -> Any:
 
 def _known_name(name: str) -> str:
     """The part of a type that the registry knows; the whole where it knows none."""
-    rest = name
-    while rest:
+    if len(name) > MOST_NAME:
+        return name
+    parts = name.split(".")
+    for tail in (parts, *(parts[at:] for at in range(max(1, len(parts) - MOST_PARTS), len(parts)))):
+        known = ".".join(tail)
         try:
-            registry.resolve(rest)
+            registry.resolve(known)
         except UnknownType:
-            rest = rest.partition(".")[2]
-        else:
-            return rest
+            continue
+        return known
     return name
 
 
@@ -209,7 +218,11 @@ def _extensions(event: Event) -> dict[str, Any]:
     """The extensions of an event; a link in the words in which it was sent, where it still is that
     one."""
     found = event.metadata.get(FOREIGN)
-    told = dict(found) if isinstance(found, Mapping) else {}
+    told = {
+        name: value
+        for name, value in (found.items() if isinstance(found, Mapping) else ())
+        if value is not None and name not in ATTRIBUTES and EXTENSION.fullmatch(str(name))
+    }
     for name, link in zip(LINKS, (event.correlation_id, event.causation_id), strict=True):
         sent = told.pop(name, None)
         if isinstance(sent, str) and stable_id(event.producer, sent) == link:

@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 
-from events.adapters.base import Headers, event_of, instant, missing, object_of
+from events.adapters.base import ENVELOPE, Headers, event_of, instant, missing, object_of
 from events.envelope import Event
 from events.registry import EventType, registry
 
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
+
+
+KNOWN = frozenset(
+    {"event_type", "data", "event_id", "correlation_id", "causation_id", "event_version"}
+)
+"""Fields of the envelope that the format has under the same name."""
 
 
 class TradPalAdapter:
@@ -32,6 +38,8 @@ class TradPalAdapter:
         name = raw["event_type"]
         if not isinstance(name, str) or not SNAKE.fullmatch(name):
             return "its event_type is not in snake case, such as trading_signal"
+        if foreign := sorted((ENVELOPE & raw.keys()) - KNOWN):
+            return f"has {foreign[0]}, which TradPal does not say"  # dropped it would be lost
         return ""
 
     def read(self, raw: Any, headers: Headers) -> Event:

@@ -50,7 +50,7 @@ class WebhookAdapter:
         for path, wanted in self._mapping.when.items():
             found, value = _at(raw, path)
             if not found or value != wanted or isinstance(value, bool) != isinstance(wanted, bool):
-                return f"{path} is not {wanted!r}"
+                return f"{path} is not what the mapping asks for"  # which may be a secret
         return ""
 
     def read(self, raw: Any, headers: Headers) -> Event:
@@ -92,6 +92,10 @@ class WebhookAdapter:
         found, value = _value(raw, self._mapping.id)
         if not found:
             raise refused(self._mapping.id, "is missing in the body; it is the event's id")
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            raise refused(
+                self._mapping.id, "must be a text or a whole number: it is the event's id"
+            )
         return stable_id(self._label, str(value))
 
 

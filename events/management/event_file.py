@@ -71,6 +71,8 @@ def _document(number: int, line: str, rest: Iterator[tuple[int, str]]) -> Iterat
     document = Part(number, text, "document")
     if line.strip() in ("{", "[") or _is_json(document):
         yield document
+        for _ in rest:  # of one that is too long: its last lines are no file of their own
+            pass
     else:
         yield from (Part(number, line.rstrip("\n")) for number, line in read if line.strip())
 

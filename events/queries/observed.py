@@ -135,7 +135,9 @@ def unregistered(limit: int = 20) -> tuple[tuple[str, datetime], ...]:
     """Types that were met and that nobody registers, the latest first: seen while somebody did, or
     refused by RECORDER. Two statements."""
     registered = {entry.name for entry in registry.all()}
-    met = list(SeenType.objects.exclude(event_type__in=registered)[:REFUSED_READ])
+    met = list(
+        SeenType.objects.exclude(event_type__in=registered).order_by("-last_at")[:REFUSED_READ]
+    )
     latest: dict[str, datetime] = {}
     for row in met:
         latest[row.event_type] = max(row.last_at, latest.get(row.event_type, row.last_at))

@@ -217,3 +217,43 @@ def test_an_upcaster_to_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
     with pytest.raises(ConfigurationError, match="up to v3, which nobody registers"):
         versions.check()
+
+
+def test_an_upcaster_cannot_rewrite_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"legs": [{"price": 1}]}
+
+    def doubled(data: dict[str, Any]) -> dict[str, Any]:
+        data["legs"][0]["price"] *= 2
+        return data
+
+    monkeypatch.setitem(versions._upcasters, (PAID, 1), doubled)
+    _, raised = versions.brought_up(registry.resolve(PAID, 1), said)
+
+    assert (raised, said) == ({"legs": [{"price": 2}]}, {"legs": [{"price": 1}]})
+
+
+@pytest.mark.parametrize("suffix", ["v0", "v01", "v\N{FULLWIDTH DIGIT ONE}"])
+def test_what_is_no_version_is_not_taken_for_one(suffix: str) -> None:
+    with pytest.raises(InvalidEvent, match="is not a registered event type"):
+        Event.new(f"{PAID}.{suffix}", FIRST)
+
+
+@pytest.mark.parametrize(
+    ("declared", "sentence"),
+    [
+        ({"version": 0}, "version is 0; it is a number from 1"),
+        ({"version": 10**6}, "it is a number from 1 to 999,999"),
+        ({"retention_days": -5}, "retention_days is -5; write 0 for ever"),
+    ],
+)
+def test_a_declaration_that_cannot_be_meant_is_refused(
+    declared: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        event_type(
+            "Parcel.Lost",
+            entity="parcel_id",
+            owner="parcels",
+            example={"parcel_id": "p", "grams": 1},
+            **declared,
+        )(Weighed)

@@ -299,3 +299,21 @@ def test_in_binary_mode_the_content_type_tells_of_the_data() -> None:
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/vnd.desk+json"])
 def test_json_by_another_name_is_json(kind: str) -> None:
     assert adapt({**GOOD, "datacontenttype": kind}).data["user_id"] == 7
+
+
+def test_what_cannot_be_an_extension_is_not_written() -> None:
+    kept = {"Bad-Name\r\nX": "1", "specversion": "0.3", "subject": "999", "gone": None, "ok": "yes"}
+    example = registry.resolve("Trading.TradeExecuted").example
+    event = Event.new("Trading.TradeExecuted", example, metadata={"cloudevents": kept})
+
+    told = CloudEventsAdapter().write(event)
+
+    assert (told["specversion"], told["subject"], told["ok"]) == ("1.0", event.entity_id, "yes")
+    assert not {"Bad-Name\r\nX", "gone"} & told.keys()
+
+
+def test_a_type_of_a_thousand_parts_is_refused_at_once() -> None:
+    name = "a." * 100_000 + "B"
+
+    with pytest.raises(InvalidEvent, match="event_type"):
+        adapt({"specversion": "1.0", "id": "1", "source": "s", "type": name, "data": {}})

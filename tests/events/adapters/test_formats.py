@@ -214,3 +214,14 @@ def test_two_adapters_of_one_name_are_refused_and_an_unknown_name_is_told() -> N
         formats.register(adapters().named("astra"))
     with pytest.raises(ConfigurationError, match="there are astra"):
         formats.named("edifact")
+
+
+def test_an_envelope_under_a_snake_name_keeps_all_it_says() -> None:
+    """It looks like TradPal's, which would drop what it does not know."""
+    entry = registry.resolve("trading_signal")
+    said = Event.new(entry.name, entry.example, metadata={"synthetic": True})
+
+    event = adapt({**said.to_dict(), "event_type": "trading_signal"})
+
+    assert (event.synthetic, event.occurred_at) == (True, said.occurred_at)
+    assert event.producer == said.producer

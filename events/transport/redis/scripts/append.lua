@@ -20,7 +20,7 @@ local function earlier(id, ms)
   return '=' .. (found[id] or '')
 end
 
-local entries, put, notes, noted, refused = {}, {}, {}, 0, nil
+local entries, put, notes, noted, refused, ms, prefix = {}, {}, {}, 0, nil, nil, nil
 for i = 1, count do
   local id, score = ARGV[3 + i], scores[i]
   if put[id] then
@@ -36,7 +36,11 @@ for i = 1, count do
     -- Noted only below, for what stands: an id noted for a refused entry would be lost for good.
     entries[i], put[id] = entry, entry
     -- Of each entry its own milliseconds: on Redis 7.0 a script's clock does not stand still.
-    notes[noted + 1], notes[noted + 2] = string.match(entry, '^%d+'), id
+    if not ms or string.find(entry, prefix, 1, true) ~= 1 then
+      ms = string.match(entry, '^%d+')
+      prefix = ms .. '-'
+    end
+    notes[noted + 1], notes[noted + 2] = ms, id
     noted = noted + 2
   end
 end
