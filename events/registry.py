@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -269,10 +269,34 @@ def _check(entry: EventType) -> None:
         raise ConfigurationError(
             f"{entry.name}: its entity field {entry.entity_field!r} is not a field of the payload"
         )
+    for name, field in entry.payload.model_fields.items():
+        if not any(isinstance(mark, Privacy) for mark in field.metadata) and _holds_mark(
+            field.annotation, set()
+        ):
+            raise ConfigurationError(
+                f"{entry.name}: {name} has a mark inside its type, where it would not be seen; "
+                "mark the whole field: Annotated[..., PERSONAL]"
+            )
     try:
         entry.payload.model_validate(entry.example)
     except ValueError as error:
         raise ConfigurationError(f"{entry.name}: its example does not validate: {error}") from error
+
+
+def _holds_mark(annotation: Any, seen: set[Any]) -> bool:
+    """Whether something inside a type is marked: an option, a member, a field of a model in it."""
+    if any(isinstance(mark, Privacy) for mark in getattr(annotation, "__metadata__", ())):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if annotation in seen:
+            return False
+        seen.add(annotation)
+        return any(
+            any(isinstance(mark, Privacy) for mark in field.metadata)
+            or _holds_mark(field.annotation, seen)
+            for field in annotation.model_fields.values()
+        )
+    return any(_holds_mark(inner, seen) for inner in get_args(annotation))
 
 
 def split_version(name: str) -> tuple[str, int | None]:

@@ -38,6 +38,20 @@ class NarrowBranch(BaseModel):
     branches: list[NarrowBranch] = []
 
 
+class Node(BaseModel):
+    """Holds itself, perhaps."""
+
+    model_config = ConfigDict(extra="forbid")
+    leaves: int
+    following: Node | None = None
+
+
+class NarrowNode(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    leaves: Annotated[int, Field(ge=1)]
+    following: NarrowNode | None = None
+
+
 def schema(extra: Any = "forbid", **fields: Any) -> dict[str, Any]:
     """The schema of a payload with these fields; one given alone is required."""
     given = {
@@ -76,6 +90,8 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str, frozenset[str]]] = [
     ({"a": dict[str, Any]}, {"a": dict[str, int]}, "a.*", BACKWARD),
     ({"a": list[Any]}, {"a": list[int]}, "a[]", BACKWARD),
     ({"a": Branch}, {"a": NarrowBranch}, "a.leaves", BACKWARD),
+    ({"a": Node}, {"a": NarrowNode}, "a.leaves", BACKWARD),
+    ({"a": Branch, "b": Branch}, {"a": Branch, "b": NarrowBranch}, "b.leaves", BACKWARD),
 ]  # fmt: skip
 
 
@@ -89,6 +105,10 @@ def test_a_change_is_told_with_its_field_and_whom_it_breaks(
     assert frozenset().union(*(one.breaks for one in found)) >= breaks
     assert (breaks == NEITHER) == all(one.breaks == NEITHER for one in found)
     assert all(one.what for one in found)
+
+
+def test_a_model_that_may_hold_itself_is_like_itself() -> None:
+    assert differences(Node.model_json_schema(), Node.model_json_schema()) == ()
 
 
 def test_opening_and_closing_a_payload_is_a_change() -> None:

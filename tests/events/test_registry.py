@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel, create_model
 
 from events.errors import ConfigurationError
 from events.registry import (
@@ -12,6 +13,7 @@ from events.registry import (
     EventType,
     Payload,
     UserId,
+    _check,
     event_type,
     registry,
 )
@@ -72,6 +74,32 @@ def test_two_types_on_one_stream_are_refused() -> None:
 def test_personal_and_secret_fields_are_found_by_their_marks() -> None:
     assert entry().personal == ("email",)
     assert entry().secret == ("key",)
+
+
+class Address(BaseModel):
+    street: Annotated[str, PERSONAL]
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Annotated[str, PERSONAL] | None,
+        list[Annotated[str, SECRET]],
+        Address,
+        dict[str, list[Address]],
+    ],
+)
+def test_a_mark_that_would_not_be_seen_is_refused(annotation: Any) -> None:
+    hidden = create_model("Hidden", __base__=Shipped, inside=(annotation, None))
+
+    with pytest.raises(ConfigurationError, match="inside has a mark inside its type"):
+        event_type("Parcel.Lost", entity="user_id", owner="p", example={"user_id": 1})(hidden)
+
+
+def test_a_field_that_is_marked_as_a_whole_may_hold_marks() -> None:
+    shown = create_model("Shown", __base__=Shipped, inside=(Annotated[Address, PERSONAL], None))
+
+    _check(entry(payload=shown))
 
 
 def test_an_example_that_does_not_validate_is_refused_at_once() -> None:
