@@ -17,7 +17,7 @@ from monitoring.views import health
 @login_not_required
 def favicon(request: HttpRequest) -> HttpResponse:
     """Asked for by browsers where no page names the icon, such as a JSON document."""
-    return redirect(static("img/astra.svg"), permanent=True)
+    return redirect(static("img/astra.svg"))  # its name changes with its content
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

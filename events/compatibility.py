@@ -71,7 +71,9 @@ class _Roots:
 
     old: Schema
     new: Schema
-    under_way: set[tuple[str, str] | tuple[int, int]] = field(default_factory=set)
+    under_way: set[tuple[str, str]] = field(default_factory=set)
+    objects: set[tuple[int, int]] = field(default_factory=set)
+    """The same by the properties of both, where a model is one of several kinds."""
 
 
 def _compared(path: str, old: Schema, new: Schema, roots: _Roots) -> Iterator[Difference]:
@@ -127,7 +129,7 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
         else:
             target = schema["allOf"][0]
         own = {k: v for k, v in schema.items() if k not in ("$ref", "allOf")}
-        schema = {**target, **own} if own else target  # itself, to be known again
+        schema = {**target, **own}
     return schema
 
 
@@ -141,18 +143,17 @@ def _literals(schema: Schema) -> list[Any]:
 
 
 def _same_kind(path: str, old: Schema, new: Schema, roots: _Roots) -> Iterator[Difference]:
-    pair = (id(old), id(new))
-    if pair in roots.under_way:  # a model that may hold itself, as one of several kinds
-        return
-    roots.under_way.add(pair)
     yield from _compared_literals(path, old, new)
     yield from _compared_bounds(path, old, new)
     yield from _compared_others(path, old, new)
     if "items" in old or "items" in new:
         yield from _compared(f"{path}[]", old.get("items", {}), new.get("items", {}), roots)
     if "object" in (old.get("type"), new.get("type")):
-        yield from _compared_properties(path, old, new, roots)
-    roots.under_way.discard(pair)
+        pair = (id(old.get("properties", old)), id(new.get("properties", new)))
+        if pair not in roots.objects:
+            roots.objects.add(pair)
+            yield from _compared_properties(path, old, new, roots)
+            roots.objects.discard(pair)
 
 
 def _compared_literals(path: str, old: Schema, new: Schema) -> Iterator[Difference]:

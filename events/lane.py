@@ -113,7 +113,7 @@ class Lane:
             step()
         except GroupMissing as missing:
             runner.set_up_again(missing)
-        except (BusUnavailable, BusRefused, Contention, DatabaseError) as error:
+        except (BusUnavailable, BusRefused, DatabaseError) as error:
             runner.back_off(error)
         except Exception as error:  # a bug of ours: the others go on, this one after its leases
             logger.exception("group %s: the worker itself failed; it goes on", runner.group.name)

@@ -17,7 +17,7 @@ from events.audit import Actor, record
 from events.bus import publish
 from events.conf import bus_settings
 from events.envelope import Event, now
-from events.errors import BusUnavailable, Refused
+from events.errors import BusRefused, BusUnavailable, Refused
 from events.groups import every
 from events.models import DeadLetter, Operation
 from events.store import after_commit, writing
@@ -29,11 +29,10 @@ __all__ = [
     "Actor",
     "Decision",
     "Refused",
-    "discard_dead_letters",
+    "decide",
     "publish_test_event",
     "redeliver_waiting",
     "replay_dead_letters",
-    "restore_dead_letters",
 ]
 
 logger = logging.getLogger(__name__)
@@ -86,21 +85,6 @@ def replay_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> Operat
     return operation
 
 
-def discard_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> int:
-    """Close dead letters without handling them; how many. They can be restored until the janitor
-    removes them.
-
-    The set is exactly `ids`, of any groups, all open and none under way. Raises Refused, and
-    changes nothing, when the actor may not, no reason is given, or the set is not such a set.
-    """
-    return _decide(actor, ids, reason, DISCARD)
-
-
-def restore_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> int:
-    """Open discarded dead letters again; how many. Raises Refused as `discard_dead_letters`."""
-    return _decide(actor, ids, reason, RESTORE)
-
-
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What closes or opens dead letters without running anything."""
@@ -116,7 +100,13 @@ DISCARD = Decision("discard", "discarded", REPLAYABLE, DeadLetter.State.DISCARDE
 RESTORE = Decision("restore", "restored", (DeadLetter.State.DISCARDED,), DeadLetter.State.NEW)
 
 
-def _decide(actor: Actor, ids: Sequence[int], reason: str, decision: Decision) -> int:
+def decide(actor: Actor, ids: Sequence[int], reason: str, decision: Decision) -> int:
+    """DISCARD dead letters: close them unhandled, to be restored until the janitor removes them; or
+    RESTORE them: open them again. How many.
+
+    The set is exactly `ids`, of any groups, all in a state the decision takes. Raises Refused, and
+    changes nothing, when the actor may not, no reason is given, or the set is not such a set.
+    """
     wanted = sorted(set(ids))
     _check_request(actor, wanted, reason, decision.verb)
     closed_at = now() if decision.becomes == DeadLetter.State.DISCARDED else None
@@ -167,7 +157,7 @@ def redeliver_waiting() -> None:
     try:
         _redeliver()
     finally:
-        with suppress(BusUnavailable):  # it ends by itself
+        with suppress(BusUnavailable, BusRefused):  # it ends by itself
             leases.drop(REDELIVERING, token)
 
 

@@ -167,7 +167,7 @@ def _compare(rows: Sequence[Row], *, lost_data: bool) -> int:
         wanted = [(row.event_id, row.entry_id) for row in missing]
         found = transport.current().inspector.whereabouts(stream, group, wanted)
         lost = [row for row in missing if found[row.event_id] == "gone"]
-        if lost and not lost_data:  # it may have come to an end since SQL was asked
+        if lost:  # it may have come to an end since SQL was asked
             done = _accounted([row.event_id for row in lost])
             lost = [row for row in lost if (group, row.event_id) not in done]
         if lost:

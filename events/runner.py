@@ -173,7 +173,7 @@ class GroupRunner:
     def take(self) -> None:
         """Take what was read into the backlog; a group that lingers then lets more gather.
 
-        Raises GroupMissing, BusUnavailable, Contention.
+        Raises GroupMissing, BusUnavailable.
         """
         found = self.reader.take()
         if not found:

@@ -59,6 +59,8 @@ class FoldFailed(AstraError):
             f"the fold {name} failed at {event.label} {event.event_id}: "
             f"{type(error).__name__}: {error}"
         )
+        self.event = event
+        """What its message may hold values of."""
 
 
 def check() -> None:

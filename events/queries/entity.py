@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from events.models import StoredEvent
+from events.privacy import masked_text
 from events.queries import events
 from events.queries.events import EventFilter, EventPage
 from events.registry import registry
@@ -71,7 +72,9 @@ def _rebuilt(domain: str, entity_id: str, at: datetime | None, most: int) -> Reb
     try:
         return rebuild(domain, entity_id, at, most=most)
     except FoldFailed as error:
-        return Rebuilt(domain, entity_id, states={}, folded=0, failed=str(error))
+        return Rebuilt(
+            domain, entity_id, states={}, folded=0, failed=masked_text(str(error), error.event)
+        )
 
 
 def _is_known(domain: str, entity_id: str) -> bool:

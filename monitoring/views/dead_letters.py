@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -14,15 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from pydantic import BaseModel, Field
 
 from events.errors import Refused
-from events.operations import (
-    DISCARD,
-    RESTORE,
-    Actor,
-    Decision,
-    discard_dead_letters,
-    replay_dead_letters,
-    restore_dead_letters,
-)
+from events.operations import DISCARD, RESTORE, Actor, Decision, decide, replay_dead_letters
 from events.queries import dead_letter as letter_query
 from events.queries import dead_letters as query
 from events.queries import groups, operations
@@ -115,26 +106,24 @@ def replay(request: PageRequest) -> HttpResponse:
 @requires(Role.OPERATOR, to="discard dead letters")
 def discard(request: PageRequest) -> HttpResponse:
     """Close dead letters without handling them: GET states what that means, POST does it."""
-    return _decide(request, DISCARD, discard_dead_letters)
+    return _decide(request, DISCARD)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Role.OPERATOR, to="restore dead letters")
 def restore(request: PageRequest) -> HttpResponse:
     """Open discarded dead letters again."""
-    return _decide(request, RESTORE, restore_dead_letters)
+    return _decide(request, RESTORE)
 
 
-def _decide(
-    request: PageRequest, decision: Decision, act: Callable[[Actor, Sequence[int], str], int]
-) -> HttpResponse:
+def _decide(request: PageRequest, decision: Decision) -> HttpResponse:
     posted = request.method == "POST"
     chosen = params.read(Chosen, request.POST if posted else request.GET)
     refused = ""
     if posted:
         actor = Actor(request.user.get_username(), "console", may_operate=True)
         try:
-            count = act(actor, chosen.id, chosen.reason)
+            count = decide(actor, chosen.id, chosen.reason, decision)
         except Refused as refusal:
             refused = str(refusal)
         else:

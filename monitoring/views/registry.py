@@ -68,12 +68,9 @@ def event_type(request: HttpRequest, name: str) -> HttpResponse:
     that fits one type."""
     found = types.load(name)
     if found is None:
-        short = meant(name)
-        return (
-            redirect("event-type", name=short.name)
-            if short
-            else missing(request, "event type", name)
-        )
+        if short := meant(name):
+            return redirect("event-type", name=short.name)
+        return missing(request, "event type", name)
     if name not in (found.entry.name, found.entry.label):
         return redirect("event-type", name=found.entry.name)
     context = {

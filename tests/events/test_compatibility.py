@@ -43,7 +43,7 @@ class Node(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     leaves: int
-    following: Node | None = None
+    following: Annotated[Node, Field(description="The next one.")] | None = None
 
 
 class NarrowNode(BaseModel):

@@ -12,12 +12,13 @@ from events.envelope import new_event_id, now
 from events.groups import Group
 from events.models import AuditEntry, DeadLetter, HandledEvent, Operation
 from events.operations import (
+    DISCARD,
+    RESTORE,
     Actor,
     Refused,
-    discard_dead_letters,
+    decide,
     redeliver_waiting,
     replay_dead_letters,
-    restore_dead_letters,
 )
 from events.transport.base import Delivery
 from tests.bus_fixture import Bus
@@ -343,11 +344,11 @@ def nothing_happened(bus: Bus) -> bool:
 def test_discarded_letters_are_closed_audited_and_can_be_restored(bus: Bus, group: Group) -> None:
     one, other, third = fail(bus, group, trade(), trade(), trade())
 
-    assert discard_dead_letters(OLGA, [one, other, one], "sent by a test") == 2
+    assert decide(OLGA, [one, other, one], "sent by a test", DISCARD) == 2
     assert states() == {one: "discarded", other: "discarded", third: "new"}
     assert DeadLetter.objects.filter(resolved_at=None).count() == 1
 
-    assert restore_dead_letters(OLGA, [one], "by mistake") == 1
+    assert decide(OLGA, [one], "by mistake", RESTORE) == 1
     assert states() == {one: "new", other: "discarded", third: "new"}
     assert DeadLetter.objects.get(pk=one).resolved_at is None
     rows = AuditEntry.objects.order_by("seq").values_list("actor", "action", "target", "reason")
@@ -360,10 +361,10 @@ def test_discarded_letters_are_closed_audited_and_can_be_restored(bus: Bus, grou
 
 def test_a_restored_letter_can_be_replayed(bus: Bus, group: Group, patient: Patient) -> None:
     (pk,) = fail(bus, group, trade())
-    discard_dead_letters(OLGA, [pk], "no")
+    decide(OLGA, [pk], "no", DISCARD)
     with pytest.raises(Refused, match="is discarded: there is nothing to replay"):
         replay_dead_letters(OLGA, [pk], "mended")
-    restore_dead_letters(OLGA, [pk], "yes")
+    decide(OLGA, [pk], "yes", RESTORE)
     patient.ill = False
 
     replay_dead_letters(OLGA, [pk], "mended")
@@ -389,7 +390,7 @@ def test_a_discard_that_is_not_allowed_changes_nothing(
     ids = {"new": [well], "none": [], "replaying": [well, ill], "absent": [well, 10**9]}[chosen]
 
     with pytest.raises(Refused, match=sentence):
-        discard_dead_letters(actor, ids, reason)
+        decide(actor, ids, reason, DISCARD)
 
     assert states() == {well: "new", ill: "replaying"}
     assert AuditEntry.objects.count() == 0
@@ -399,4 +400,4 @@ def test_only_discarded_letters_are_restored(bus: Bus) -> None:
     pk = letter()
 
     with pytest.raises(Refused, match=f"Dead letter {pk} is new: there is nothing to restore"):
-        restore_dead_letters(OLGA, [pk], "no")
+        decide(OLGA, [pk], "no", RESTORE)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, create_model
 
-from events.errors import ConfigurationError
+from events.errors import ConfigurationError, UnknownType
 from events.registry import (
     PERSONAL,
     SECRET,
@@ -249,3 +249,8 @@ def test_quotes_and_health_are_kept_for_days_and_decisions_about_people_for_a_ye
     about_people = {name for name in kept if name.startswith(("Auth.", "Risk."))}
     assert {kept[name] for name in about_people} == {365}
     assert kept["Trading.TradeExecuted"] == 30
+
+
+def test_a_name_that_is_far_too_long_is_compared_with_none() -> None:
+    with pytest.raises(UnknownType, match="a name is much shorter"):
+        registry.resolve("a" * 1_000_000)

@@ -10,6 +10,7 @@ from django.test import Client
 from events import Event, sourcing
 from events.envelope import now
 from events.queries import entity as query
+from events.registry import registry
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 from tests.monitoring.pages import read
@@ -132,3 +133,20 @@ def test_a_fold_that_fails_is_told_beside_the_history(
     assert "a fold failed" in page
     assert "broken failed at Trading.Position.Opened.v1" in page
     assert "KeyError" in page
+
+
+def test_what_a_fold_says_of_a_person_is_masked(
+    bus: Bus, viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(state: dict[str, object], event: Event, payload: object) -> dict[str, object]:
+        raise ValueError(f"bad address {event.data['email']}")
+
+    name = "User.UserRegistered"
+    event = Event.new(name, {**registry.resolve(name).example, "email": "ada@example.com"})
+    bus.publish(event)
+    monkeypatch.setitem(sourcing._folds, name, told)
+
+    page = read(viewer, f"/entities/user/{event.entity_id}/")
+
+    assert "bad address" in page
+    assert "ada@example.com" not in page

@@ -168,3 +168,4 @@ def test_a_browser_that_asks_for_an_icon_is_given_one(client: Client) -> None:
     answer = client.get("/favicon.ico")
 
     assert answer["Location"].endswith("img/astra.svg")
+    assert answer.status_code == 302  # its name changes with its content

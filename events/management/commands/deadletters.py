@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,15 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import Refused
 from events.management.output import as_json, printable, table, when
-from events.operations import (
-    DISCARD,
-    RESTORE,
-    Actor,
-    Decision,
-    discard_dead_letters,
-    replay_dead_letters,
-    restore_dead_letters,
-)
+from events.operations import DISCARD, RESTORE, Actor, Decision, decide, replay_dead_letters
 from events.queries import dead_letter as letter_query
 from events.queries import dead_letters as query
 from events.queries import operations
@@ -33,6 +25,8 @@ from events.queries.words import plural
 UNDER_WAY, FAILED_AGAIN = 2, 3
 
 LOOK_EVERY_S = 0.1
+
+DECISIONS = {decision.verb: decision for decision in (DISCARD, RESTORE)}
 
 
 class Command(BaseCommand):
@@ -69,10 +63,9 @@ class Command(BaseCommand):
             self._list(options["state"], options["group"], options["limit"], json_wanted)
         elif action == "show":
             self._show(options["id"], json_wanted)
-        elif action == "discard":
-            self._decide(DISCARD, discard_dead_letters, json_wanted, **_asked(options))
-        elif action == "restore":
-            self._decide(RESTORE, restore_dead_letters, json_wanted, **_asked(options))
+        elif action in DECISIONS:
+            decision = DECISIONS[action]
+            self._decide(decision, options["ids"], options["reason"], json_wanted)
         else:
             self._replay(options["ids"], options["reason"], options["wait"], json_wanted)
 
@@ -117,16 +110,10 @@ class Command(BaseCommand):
         self.stdout.write(as_json(_plain(view)) if json_wanted else "\n".join(_text(view)))
 
     def _decide(
-        self,
-        decision: Decision,
-        act: Callable[[Actor, Sequence[int], str], int],
-        json_wanted: bool,
-        *,
-        ids: Sequence[int],
-        reason: str,
+        self, decision: Decision, ids: Sequence[int], reason: str, json_wanted: bool
     ) -> None:
         try:
-            count = act(_actor(), ids, reason)
+            count = decide(_actor(), ids, reason, decision)
         except Refused as refused:
             raise CommandError(str(refused), returncode=1) from refused
         if json_wanted:
@@ -151,10 +138,6 @@ class Command(BaseCommand):
             sys.exit(UNDER_WAY)
         if wait_s and view.failed:
             sys.exit(FAILED_AGAIN)
-
-
-def _asked(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: options[name] for name in ("ids", "reason")}
 
 
 def _actor() -> Actor:

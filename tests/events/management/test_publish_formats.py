@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from events import Event
 from events.adapters import MAX_BODY_BYTES, adapters
+from events.management import event_file
 from tests.bus_fixture import Bus
 from tests.events.management.commanding import Ran, run
 
@@ -210,3 +211,19 @@ def test_a_document_is_read_from_standard_input_too(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8"))
 
     assert "1 published" in run("publish", "--file", "-").out
+
+
+def test_of_a_list_that_is_too_long_nothing_is_published(
+    bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last lines look like events of their own."""
+    monkeypatch.setattr(event_file, "MAX_BODY_BYTES", 500)
+    event = json.dumps({"event_type": "Trading.TradeExecuted", "data": TRADE})
+    file = tmp_path / "events.json"
+    file.write_text("[\n" + f"{event},\n" * 10 + f"{event}\n]\n")
+
+    ran = run("publish", "--file", str(file))
+
+    assert "line 1: document: has" in ran.out
+    assert "0 published, 0 already known, 1 refused" in ran.out
+    assert bus.events() == []

@@ -188,3 +188,18 @@ def test_the_rate_is_that_of_the_sample(bus: Bus) -> None:
 
     assert (found.rate, found.since) == (1.0, EARLIER)
     assert observed(XP).rate is None
+
+
+def test_of_many_unregistered_types_the_latest_are_told(db: None) -> None:
+    at = now()
+    for number in range(150):
+        SeenType.objects.create(
+            event_type=f"Old.T{number:03}",
+            event_version=1,
+            producer="p",
+            count=1,
+            first_at=at,
+            last_at=at + timedelta(seconds=number),
+        )
+
+    assert [name for name, _ in unregistered(limit=2)] == ["Old.T149", "Old.T148"]
