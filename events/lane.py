@@ -89,6 +89,7 @@ class Lane:
                 self._guarded(runner, runner.ask)
             for runner in self._arrived():
                 self._guarded(runner, runner.take)
+                self._guarded(runner, runner.ask)  # the next read comes while these are run
             for runner in self.runners:
                 self._guarded(runner, runner.begin_quarantined)
             ready = _pressing([runner for runner in self.runners if runner.is_ready])

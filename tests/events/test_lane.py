@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from events import Context, Event, Reject, Retry, worker
+from events.conf import bus_settings
 from events.groups import Group
+from events.lane import Lane
 from events.models import HandledEvent
 from events.transport.base import RELEASED
 from events.worker import STUCK, Worker
@@ -119,6 +121,30 @@ def test_what_two_groups_say_is_relayed_before_they_acknowledge(
         assert order == ["append", "settle"]
     assert order[0] == "append"
     assert len(bus.events("Gamification.XPGained")) == 2
+
+
+def test_the_next_read_is_on_its_way_while_a_full_one_is_run(
+    bus: Bus, group_of: GroupOf, settings: Settings
+) -> None:
+    """Reading and running take turns otherwise: a third of the rate of consuming went with it."""
+    settings.ASTRA = {**settings.ASTRA, "batch_size": 10}
+    asked: list[int] = []
+    in_handlers: list[int] = []
+
+    def note(event: Event, context: Context) -> None:
+        in_handlers.append(len(asked))
+
+    (runner,) = Worker([group_of(note)])._runners
+    lane = Lane([runner], threading.Event(), bus_settings())
+    ask = runner.reader.ask
+    runner.reader.ask = lambda count: (asked.append(count), ask(count))[1]  # type: ignore[method-assign]
+    bus.publish(*(trade() for _ in range(15)))
+
+    lane._round()
+
+    assert in_handlers == [2] * 10, "asked again before the first is run"
+    lane._round()
+    assert len(in_handlers) == 15
 
 
 def test_a_unit_takes_no_longer_than_its_time(
