@@ -73,6 +73,7 @@ ASTRA: dict[str, object] = {
     "backlog_cap": env.integer("ASTRA_BACKLOG_CAP", 2_500_000, least=0, most=10**12),
     "relay_replicas": env.integer("ASTRA_RELAY_REPLICAS", 0, least=0, most=100),
     "retention_days": env.integer("ASTRA_RETENTION_DAYS", 30, least=0, most=36_500),
+    "read_only": env.flag("ASTRA_READ_ONLY", default=False),
     "webhook_url": env.text("NOTIFICATION_WEBHOOK_URL"),
 }
 

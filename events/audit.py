@@ -30,6 +30,9 @@ class Actor:
     via: str
     """console, command line or api."""
     may_operate: bool = False
+    may_admin: bool = False
+    stepped_up: bool = False
+    """Has given the password again in the last minutes, or is at the machine's own shell."""
 
 
 def record(actor: Actor, action: str, target: str, reason: str = "", **details: Any) -> AuditEntry:

@@ -67,6 +67,8 @@ class BusSettings:
     """Age from which the store is compared with the bus: what takes longer is looked up there."""
     retention_days: int = 30
     """How long stored events and inbox marks are kept; 0 keeps them."""
+    read_only: bool = False
+    """The console only shows: whatever an operator asks for is refused."""
     faults: str = ""
     """Faults to inject into synthetic events, e.g. ``reject:0.0003,retry:0.003``."""
     crash: str = ""

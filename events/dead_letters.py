@@ -23,7 +23,7 @@ CLOSED_LETTERS_DAYS = 90
 """A closed letter outlives the events' retention by so many days."""
 
 MAX_NAME = 200
-"""Most characters kept of the names of an event type and of an error's class."""
+"""Most characters kept of an event's type and entity, and of an error's class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _written(burial: Burial) -> bool:
         letter.handlers = ", ".join(burial.handlers)
         letter.worker = burial.worker[:100]
         letter.code_version = bus_settings().version[:50]
-        letter.last_failed_at = now()
+        letter.last_failed_at = letter.opened_at = now()
         letter.state = DeadLetter.State.NEW
         letter.save()
     crash.here("after-dead-letter-before-acknowledge")
@@ -148,6 +148,7 @@ def _new(burial: Burial, event_id: UUID | None) -> DeadLetter:
         group_name=burial.group,
         event_id=event_id,
         event_type=storable(event.event_type)[:MAX_NAME] if event else "",
+        entity_id=storable(event.entity_id)[:MAX_NAME] if event else "",
         correlation_id=event.correlation_id if event else None,
         synthetic=bool(event and event.synthetic),
         stream=delivery.stream,

@@ -128,6 +128,7 @@ class DeadLetter(models.Model):
     event_id = models.UUIDField(null=True)
     """None when the entry was too malformed to have one."""
     event_type = models.CharField(max_length=200, blank=True)
+    entity_id = models.CharField(max_length=200, blank=True)
     stream = models.CharField(max_length=200)
     entry_id = models.CharField(max_length=50)
     correlation_id = models.UUIDField(null=True)
@@ -149,8 +150,14 @@ class DeadLetter(models.Model):
     last_failed_at = models.DateTimeField()
 
     state = models.CharField(max_length=13, choices=State, default=State.NEW)
+    opened_at = models.DateTimeField(default=now)
+    """When it was last opened: at its first failure, at each one after a replay, when restored."""
     owner = models.CharField(max_length=150, blank=True)
     note = models.TextField(blank=True)
+    edit = models.ForeignKey(
+        "EditedPayload", on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    """What the replay under way sends in place of `body`; None when it sends that."""
     redelivered_at = models.DateTimeField(null=True)
     """When the bus took the latest replay; None while that is still to be done."""
     resolved_at = models.DateTimeField(null=True)
@@ -169,6 +176,7 @@ class DeadLetter(models.Model):
             models.Index(fields=["group_name", "state"], name="dead_group"),
             models.Index(fields=["correlation_id"], name="dead_correlation"),
             models.Index(fields=["event_id"], name="dead_event"),
+            models.Index(fields=["entity_id"], name="dead_entity"),
             models.Index(
                 fields=["id"],
                 name="dead_to_redeliver",
@@ -180,22 +188,165 @@ class DeadLetter(models.Model):
         return f"{self.event_type or 'entry'} {self.event_id or self.entry_id} of {self.group_name}"
 
 
+class EditedPayload(models.Model):
+    """A payload an operator has put right for the one group that could not handle it.
+
+    The event keeps its identity, its correlation and its cause; the store and the other groups keep
+    what was said.
+    """
+
+    letter = models.ForeignKey(DeadLetter, on_delete=models.CASCADE, related_name="edits")
+    body = models.BinaryField()
+    """The envelope with the new payload, as it is sent."""
+    changes = models.JSONField(default=list)
+    """What differs: path, before, after; sensitive values masked."""
+    actor = models.CharField(max_length=150)
+    via = models.CharField(max_length=60)
+    reason = models.TextField()
+    edited_at = models.DateTimeField()
+    operation = models.ForeignKey(
+        "Operation", on_delete=models.SET_NULL, null=True, related_name="edits"
+    )
+
+    def __str__(self) -> str:
+        return f"edit {self.pk} of dead letter {self.letter_id}"
+
+
+class FailureNote(models.Model):
+    """What operators say of the dead letters of one group with one fingerprint."""
+
+    group_name = models.CharField(max_length=100)
+    fingerprint = models.CharField(max_length=16)
+    owner = models.CharField(max_length=150, blank=True)
+    note = models.TextField(blank=True)
+    silenced_until = models.DateTimeField(null=True)
+    """Until then it is not among what needs attention."""
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=150)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["group_name", "fingerprint"], name="noted_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group_name} {self.fingerprint}: {self.note or self.owner}"
+
+
+class PausedGroup(models.Model):
+    """A group whose workers neither read nor run, until an operator says otherwise."""
+
+    group_name = models.CharField(max_length=100, unique=True)
+    actor = models.CharField(max_length=150)
+    via = models.CharField(max_length=60)
+    reason = models.TextField()
+    paused_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.group_name} is paused"
+
+
 class Operation(models.Model):
-    """What an operator asked for: its frozen set, who and why."""
+    """What an operator asked for, before anything of it is done: what exactly, how, who and why.
+
+    Its set are its items, frozen when they are written. `operations` moves it on.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        """Shown, not confirmed: nothing of it is done."""
+        RUNNING = "running"
+        PAUSED = "paused"
+        STOPPED = "stopped"
+        """It has stopped by itself: too many failed again. It can be resumed."""
+        CANCELLED = "cancelled"
+        DONE = "done"
+
+    UNDER_WAY = (State.RUNNING, State.PAUSED, State.STOPPED)
 
     kind = models.CharField(max_length=30)
     group_name = models.CharField(max_length=100)
     actor = models.CharField(max_length=150)
     via = models.CharField(max_length=60)
-    reason = models.TextField()
-    dead_letter_ids = models.JSONField(default=list)
+    reason = models.TextField(blank=True)
+    state = models.CharField(max_length=9, choices=State, default=State.DONE)
+    state_reason = models.TextField(blank=True)
+    """Why it is in this state, in a sentence; who paused, resumed or cancelled it."""
+    asked = models.JSONField(default=dict)
+    """What was asked for, by which the set was chosen."""
+    details = models.JSONField(default=dict)
+    """What a kind has to remember besides: positions before a move, results."""
+    total = models.PositiveIntegerField(default=0)
+    """Items of its set."""
+    not_included = models.PositiveIntegerField(default=0)
+    """What matched as well when the set was frozen, and was not shown."""
+    ramp = models.BooleanField(default=False)
+    """Try 1, then 10, then 100, before the rest; stop when too many fail."""
+    stop_percent = models.PositiveSmallIntegerField(default=10)
+    """A ramp stops when more of what has ended failed again."""
+    rate_per_s = models.FloatField(null=True)
+    """Most events a second; None for as many as the group takes."""
+    sent_at = models.DateTimeField(null=True)
+    """When the last items were sent: what a rate goes by."""
     created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["created_at"], name="operation_newest")]
+        indexes = [
+            models.Index(fields=["created_at"], name="operation_newest"),
+            models.Index(fields=["state", "created_at"], name="operation_state"),
+        ]
 
     def __str__(self) -> str:
         return f"operation {self.pk}: {self.kind}"
+
+
+class OperationItem(models.Model):
+    """One event of an operation's frozen set, and what became of it."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        """Its turn has not come."""
+        SENT = "sent"
+        """It is with the group, or on its way there."""
+        HANDLED = "handled"
+        FAILED = "failed"
+        """It is a dead letter once more."""
+        SKIPPED = "skipped"
+        """It was not sent; `told` says why."""
+
+    OPEN = (State.WAITING, State.SENT)
+
+    operation = models.ForeignKey(
+        Operation, on_delete=models.CASCADE, related_name="items", db_index=False
+    )
+    letter = models.ForeignKey(DeadLetter, on_delete=models.SET_NULL, null=True, related_name="+")
+    """None for an event that is no dead letter, and when the letter was removed since."""
+    event_id = models.UUIDField(null=True)
+    stream = models.CharField(max_length=200)
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    told = models.TextField(blank=True)
+    """The error it failed again with, or why it was skipped; masked."""
+    result = models.JSONField(null=True)
+    """What a rehearsal found."""
+    sent_at = models.DateTimeField(null=True)
+    relayed_at = models.DateTimeField(null=True)
+    """When the bus took it; of a dead letter its `redelivered_at` tells."""
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["operation", "state", "id"], name="item_state"),
+            models.Index(
+                fields=["id"],
+                name="item_to_redeliver",
+                condition=Q(state="sent", letter=None, relayed_at=None),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"item {self.pk} of operation {self.operation_id}: {self.state}"
 
 
 class Reconciliation(models.Model):

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -15,8 +16,13 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
 
 View = Callable[..., HttpResponseBase]
+
+READ_ONLY = "The console is read-only: it shows everything and changes nothing (ASTRA_READ_ONLY)."
+
+SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
 class Role(IntEnum):
@@ -83,8 +89,21 @@ def refusal(role: Role, held: Role | None, to: str) -> str:
 
 def may_not(request: HttpRequest, role: Role, to: str) -> str:
     """Why this user may not, empty when they may: for a button that would be refused."""
+    if read_only():
+        return READ_ONLY
     held = role_of(request.user)
     return "" if held and held >= role else refusal(role, held, to)
+
+
+def read_only() -> bool:
+    """Whether the settings say that the console only shows."""
+    return bool(settings.ASTRA.get("read_only"))
+
+
+def changes_nothing(view: View) -> View:
+    """Mark a view whose POST is let through while the console is read-only: signing in and out."""
+    view.changes_nothing = True  # type: ignore[attr-defined]
+    return view
 
 
 def without_role(view: View) -> View:
@@ -103,6 +122,8 @@ class SignInAndRole(LoginRequiredMiddleware):
         answer: HttpResponseBase | None = super().process_view(request, view, args, kwargs)
         if answer is not None or not getattr(view, "login_required", True):
             return answer
+        if read_only() and request.method not in SAFE and not hasattr(view, "changes_nothing"):
+            return render(request, "405.html", {"sentence": READ_ONLY}, status=405)
         if getattr(view, "needs_role", True) and role_of(request.user) is None:
             raise PermissionDenied(
                 "You are signed in, but have no role yet; an admin can make you a viewer or an"

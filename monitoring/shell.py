@@ -18,7 +18,7 @@ from monitoring.views.session import THEME_COOKIE
 SECTIONS = (
     ("Observe", (("overview", "Overview", "o"), ("live", "Live", "l"), ("events", "Events", "e"))),
     ("Consume", (("groups", "Groups", "g"), ("workers", "Workers", "w"))),
-    ("Recover", (("dead-letters", "Dead letters", "d"),)),
+    ("Recover", (("dead-letters", "Dead letters", "d"), ("operations", "Operations", "p"))),
     ("Govern", (("registry", "Registry", "r"),)),
 )
 """Section, then its pages: URL name, label, the key that follows `g`."""
@@ -29,7 +29,7 @@ BELONGS_TO = {
     "group": "groups",
     "dead-letter": "dead-letters",
     "replay": "dead-letters",
-    "operation": "dead-letters",
+    "operation": "operations",
     "event-type": "registry",
     "publish": "registry",
     "flow": "registry",

@@ -1,49 +1,23 @@
-"""What an operator may do. Shared by the console and the commands; each leaves an audit row."""
+"""A replay of a few dead letters, named one by one: asked for and begun at once."""
 
 from __future__ import annotations
 
-import logging
-import secrets
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
+from collections.abc import Sequence
 
-from django.db.models import QuerySet
-
-from events import crash, transport
 from events.audit import Actor, record
-from events.bus import publish
-from events.conf import bus_settings
-from events.envelope import Event, now
-from events.errors import BusRefused, BusUnavailable, Refused
-from events.groups import every
-from events.models import DeadLetter, Operation
+from events.envelope import now
+from events.models import DeadLetter, Operation, OperationItem
+from events.operations.permissions import check_operator, check_reason, check_size
+from events.operations.redelivery import redeliver_now
+from events.operations.sets import (
+    REPLAYABLE,
+    check_chosen,
+    check_declared,
+    check_letters,
+    check_one_group,
+    note_failed_again,
+)
 from events.store import after_commit, writing
-from events.transport.base import Redelivery
-
-__all__ = [
-    "DISCARD",
-    "RESTORE",
-    "Actor",
-    "Decision",
-    "Refused",
-    "decide",
-    "publish_test_event",
-    "redeliver_waiting",
-    "replay_dead_letters",
-]
-
-logger = logging.getLogger(__name__)
-
-MOST_AT_ONCE = 100
-"""Most dead letters one replay takes (an operator without step-up: 1 to 100)."""
-
-REDELIVERING, REDELIVERING_S = "redelivering", 30.0
-"""The lease of who puts replays on the bus, and how long it outlives a process that died at it."""
-
-REPLAYABLE = (DeadLetter.State.NEW, DeadLetter.State.INVESTIGATING)
 
 
 def replay_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> Operation:
@@ -55,168 +29,59 @@ def replay_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> Operat
     second time: the first has moved the letters on.
     """
     wanted = sorted(set(ids))
-    _check_request(actor, wanted, reason, "replay")
+    check_operator(actor, "replay")
+    check_reason(reason, "replay")
+    check_chosen(wanted, "replay")
+    check_size(actor, len(wanted), "replay")
     with writing():
-        letters = list(DeadLetter.objects.select_for_update().filter(pk__in=wanted))
-        _check_letters(wanted, letters, REPLAYABLE, "replay")
-        _check_one_group(letters)
-        operation = Operation.objects.create(
-            kind="replay",
-            group_name=letters[0].group_name,
-            actor=actor.name,
-            via=actor.via,
-            reason=reason.strip(),
-            dead_letter_ids=wanted,
-            created_at=now(),
-        )
-        DeadLetter.objects.filter(pk__in=wanted).update(
-            state=DeadLetter.State.REPLAYING, redelivered_at=None
-        )
+        letters = list(DeadLetter.objects.select_for_update().filter(pk__in=wanted).order_by("pk"))
+        check_letters(wanted, letters, REPLAYABLE, "replay")
+        group = check_one_group(letters)
+        check_declared(group)
+        operation = _operation(actor, group, len(wanted), reason.strip())
+        put_on_their_way(operation, letters)
         record(
             actor,
             "dead-letters.replay",
             f"operation {operation.pk}",
-            reason.strip(),
+            operation.reason,
             group=operation.group_name,
             dead_letters=wanted,
             events=[str(letter.event_id) for letter in letters],
         )
-        after_commit(_redeliver_now)
+        after_commit(redeliver_now)
     return operation
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What closes or opens dead letters without running anything."""
-
-    verb: str
-    done: str
-    takes: Collection[str]
-    """States of letters it may be said of."""
-    becomes: str
-
-
-DISCARD = Decision("discard", "discarded", REPLAYABLE, DeadLetter.State.DISCARDED)
-RESTORE = Decision("restore", "restored", (DeadLetter.State.DISCARDED,), DeadLetter.State.NEW)
-
-
-def decide(actor: Actor, ids: Sequence[int], reason: str, decision: Decision) -> int:
-    """DISCARD dead letters: close them unhandled, to be restored until the janitor removes them; or
-    RESTORE them: open them again. How many.
-
-    The set is exactly `ids`, of any groups, all in a state the decision takes. Raises Refused, and
-    changes nothing, when the actor may not, no reason is given, or the set is not such a set.
-    """
-    wanted = sorted(set(ids))
-    _check_request(actor, wanted, reason, decision.verb)
-    closed_at = now() if decision.becomes == DeadLetter.State.DISCARDED else None
-    with writing():
-        letters = list(DeadLetter.objects.select_for_update().filter(pk__in=wanted))
-        _check_letters(wanted, letters, decision.takes, decision.verb)
-        DeadLetter.objects.filter(pk__in=wanted).update(
-            state=decision.becomes, resolved_at=closed_at
+def put_on_their_way(operation: Operation, letters: Sequence[DeadLetter]) -> None:
+    """Note letters as being replayed by an operation that is new; call it in its transaction."""
+    note_failed_again([letter.pk for letter in letters])
+    OperationItem.objects.bulk_create(
+        OperationItem(
+            operation=operation,
+            letter=letter,
+            event_id=letter.event_id,
+            stream=letter.stream,
+            state=OperationItem.State.SENT,
+            sent_at=operation.started_at,
         )
-        record(
-            actor,
-            f"dead-letters.{decision.verb}",
-            f"{len(wanted)} dead letters" if len(wanted) > 1 else f"dead letter {wanted[0]}",
-            reason.strip(),
-            dead_letters=wanted,
-            groups=sorted({letter.group_name for letter in letters}),
-        )
-    return len(wanted)
-
-
-def publish_test_event(actor: Actor, event_type: str, data: Mapping[str, Any]) -> Event:
-    """Publish an event of a registered type, marked synthetic; the audit row names its id.
-
-    Raises Refused when the actor may not, InvalidEvent with every field that is wrong, and then
-    publishes nothing.
-    """
-    if not actor.may_operate:
-        raise Refused(f"{actor.name} may not publish test events; the role operator may")
-    event = Event.new(
-        event_type, data, producer=f"test@{bus_settings().version}", metadata={"synthetic": True}
+        for letter in letters
     )
-    with writing():
-        publish(event)
-        record(actor, "events.publish-test", str(event.event_id), type=event.event_type)
-    return event
+    DeadLetter.objects.filter(pk__in=[letter.pk for letter in letters]).update(
+        state=DeadLetter.State.REPLAYING, redelivered_at=None, edit=None
+    )
 
 
-@every(0.5, name="redeliver")
-def redeliver_waiting() -> None:
-    """Put replays on the retry streams of their groups. Raises BusUnavailable.
-
-    One at a time, or a letter would be put there twice: whoever asks for a replay does it at once,
-    and the job looks every half second. Who finds another at it leaves the rest to the next look.
-    """
-    leases, token = transport.current().leases, secrets.token_hex(8)
-    if not leases.acquire(REDELIVERING, token, REDELIVERING_S):
-        return
-    try:
-        _redeliver()
-    finally:
-        with suppress(BusUnavailable, BusRefused):  # it ends by itself
-            leases.drop(REDELIVERING, token)
-
-
-def _redeliver() -> None:
-    for group_name, letters in groupby(_to_redeliver()[:MOST_AT_ONCE], _group_name):
-        batch = list(letters)
-        transport.current().streams.redeliver(
-            group_name,
-            [
-                Redelivery(letter.stream, str(letter.event_id or ""), bytes(letter.body))
-                for letter in batch
-            ],
-        )
-        crash.here("in-bulk-replay")
-        with writing():
-            DeadLetter.objects.filter(
-                pk__in=[letter.pk for letter in batch], redelivered_at=None
-            ).update(redelivered_at=now())
-
-
-def _redeliver_now() -> None:
-    try:
-        redeliver_waiting()
-    except BusUnavailable as error:
-        logger.warning("replays wait in SQL: %s", error)
-
-
-def _to_redeliver() -> QuerySet[DeadLetter]:
-    waiting = DeadLetter.objects.filter(state=DeadLetter.State.REPLAYING, redelivered_at=None)
-    return waiting.order_by("group_name", "pk")
-
-
-def _group_name(letter: DeadLetter) -> str:
-    return letter.group_name
-
-
-def _check_request(actor: Actor, ids: Sequence[int], reason: str, verb: str) -> None:
-    if not actor.may_operate:
-        raise Refused(f"{actor.name} may look but not {verb}: that needs the role operator.")
-    if not reason.strip():
-        raise Refused(f"Say why: a {verb} needs a reason for the audit.")
-    if not 1 <= len(ids) <= MOST_AT_ONCE:
-        raise Refused(
-            f"{len(ids)} dead letters were chosen; a {verb} takes 1 to {MOST_AT_ONCE} at a time."
-        )
-
-
-def _check_letters(
-    ids: Sequence[int], letters: Sequence[DeadLetter], takes: Collection[str], verb: str
-) -> None:
-    missing = sorted(set(ids) - {letter.pk for letter in letters})
-    if missing:
-        raise Refused(f"There is no dead letter {missing[0]}.")
-    for letter in letters:
-        if letter.state not in takes:
-            raise Refused(f"Dead letter {letter.pk} is {letter.state}: there is nothing to {verb}.")
-
-
-def _check_one_group(letters: Sequence[DeadLetter]) -> None:
-    groups = sorted({letter.group_name for letter in letters})
-    if len(groups) > 1:
-        raise Refused(f"A replay goes to one group; these belong to {' and '.join(groups)}.")
+def _operation(actor: Actor, group: str, total: int, reason: str) -> Operation:
+    at = now()
+    return Operation.objects.create(
+        kind="replay",
+        group_name=group,
+        actor=actor.name,
+        via=actor.via,
+        reason=reason,
+        state=Operation.State.RUNNING,
+        total=total,
+        created_at=at,
+        started_at=at,
+    )

@@ -10,22 +10,20 @@ from typing import Any
 from events.dead_letters import kept_closed
 from events.envelope import Event, now
 from events.groups import Group, groups
-from events.models import DeadLetter, HandledEvent, Operation, StoredEvent
+from events.models import DeadLetter, HandledEvent, StoredEvent
 from events.privacy import masked, masked_text
 from events.queries.chain_steps import outcome_status
 from events.queries.dead_letters import REPLAYABLE, Letter, event_of, letter_of, read
 from events.queries.event import GroupOutcome
+from events.queries.operations import of_letter
 from events.queries.outcomes import outcomes_of
 from events.queries.recorded import Recorded
 
 RAW_SHOWN = 4_000
 """Bytes shown of an entry that is not an event."""
 
-OPERATIONS_LOOKED_AT = 100
-"""Newest operations of the group among which those of this letter are found."""
-
 MOST_AT_ONCE = 100
-"""Most dead letters one replay takes; `operations` refuses more."""
+"""Most dead letters that a page names one by one before it is confirmed; more are frozen first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ def load(pk: int) -> LetterView | None:
         raw="" if event else bytes(row.body)[:RAW_SHOWN].decode("utf-8", "replace"),
         record=record,
         others=_others(record, row.group_name),
-        operations=_operations_of(row),
+        operations=of_letter(row.pk),
         restorable_until=_restorable_until(row),
     )
 
@@ -152,7 +150,7 @@ def plan(ids: Sequence[int]) -> ReplayPlan:
         letters=found,
         group=name,
         domain=declared[name].domain if name in declared else "",
-        handlers=_handlers(declared.get(name), types),
+        handlers=handlers_for(declared.get(name), types),
         already_handled=done.count() if name else 0,
         types=types,
         other_groups=tuple(
@@ -213,13 +211,7 @@ def _attempt(raw: Mapping[str, str], event: Event | None) -> Attempt:
     )
 
 
-def _operations_of(row: DeadLetter) -> tuple[int, ...]:
-    recent = Operation.objects.filter(group_name=row.group_name).order_by("-pk")
-    sets = recent.values_list("pk", "dead_letter_ids")[:OPERATIONS_LOOKED_AT]
-    return tuple(pk for pk, ids in sets if row.pk in ids)
-
-
-def _handlers(group: Group | None, types: Sequence[str]) -> tuple[HandlerPlan, ...]:
+def handlers_for(group: Group | None, types: Sequence[str]) -> tuple[HandlerPlan, ...]:
     """The group's handlers that read any of the types."""
     return tuple(
         HandlerPlan(handler.name, handler.external, tuple(s.event_type for s in handler.says))

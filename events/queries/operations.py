@@ -1,45 +1,69 @@
-"""One operation, and what became of each dead letter in its set."""
+"""Operations, and what became of each event in their sets."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
-from events.groups import groups
-from events.models import DeadLetter, HandledEvent, Operation
-from events.queries.dead_letters import Letter, letter_of
+from django.db.models import Count
 
-Result = Literal["handled", "failed again", "waiting", "gone"]
+from events.groups import groups
+from events.models import DeadLetter, HandledEvent, Operation, OperationItem
+from events.queries.dead_letters import Letter, letter_of
+from events.queries.letter_filter import LetterFilter
+
+Result = Literal["handled", "failed again", "with the group", "not sent", "skipped"]
+
+RESULTS: tuple[Result, ...] = get_args(Result)
+
+ITEMS_SHOWN = 100
+"""Events of an operation on a page."""
+
+OPERATIONS_SHOWN = 50
+
+RESULT_OF: Mapping[str, Result] = {
+    OperationItem.State.WAITING: "not sent",
+    OperationItem.State.SENT: "with the group",
+    OperationItem.State.HANDLED: "handled",
+    OperationItem.State.FAILED: "failed again",
+    OperationItem.State.SKIPPED: "skipped",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One dead letter of an operation and its outcome.
+    """One event of an operation and its outcome.
 
-    handled        the group has handled it since
-    failed again   it is a dead letter once more; `error` says why
-    waiting        it is with the group, or on its way there (`relayed` says which)
-    gone           the dead letter was removed meanwhile
+    handled         the group has handled it since
+    failed again    it is a dead letter once more; `told` says why
+    with the group  it is there, or on its way (`relayed` says which)
+    not sent        its turn has not come
+    skipped         it was not sent, or was closed meanwhile; `told` says why
     """
 
     id: int
+    """Of the item, not of its dead letter."""
     result: Result
+    event_id: UUID | None
     letter: Letter | None = None
+    """None when it is no dead letter, or that was removed."""
     at: datetime | None = None
     took_s: float | None = None
-    error: str = ""
+    told: str = ""
     relayed: bool = False
+    found: Mapping[str, Any] | None = None
+    """What a rehearsal found."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """A stretch of the progress bar, in per cent."""
 
-    kind: Literal["handled", "failed"]
+    kind: Literal["handled", "failed", "skipped"]
     x: float
     width: float
 
@@ -55,13 +79,28 @@ class OperationView:
     actor: str
     via: str
     reason: str
+    state: str
+    state_reason: str
     created_at: datetime
-    letters: tuple[Replayed, ...]
-
-    @property
-    def counts(self) -> Mapping[Result, int]:
-        """How many ended how; results nobody had are absent."""
-        return Counter(replayed.result for replayed in self.letters)
+    started_at: datetime | None
+    ended_at: datetime | None
+    as_of: datetime | None
+    """When what was chosen from was shown."""
+    not_included: int
+    """What matched as well when the set was frozen, but was newer than what was shown."""
+    asked: str
+    """How the set was chosen, as typed into search; empty when by numbers."""
+    total: int
+    ramp: bool
+    stop_percent: int
+    rate_per_s: float | None
+    counts: Mapping[Result, int]
+    """How many ended how; results nobody had are absent."""
+    letters: tuple[Replayed, ...] = ()
+    """Some of its events, in the order of its set."""
+    older: int | None = None
+    """What the next page asks for; None on the last."""
+    details: Mapping[str, Any] | None = None
 
     @property
     def handled(self) -> int:
@@ -74,94 +113,207 @@ class OperationView:
         return self.counts.get("failed again", 0)
 
     @property
+    def skipped(self) -> int:
+        """How many were not sent, or closed meanwhile."""
+        return self.counts.get("skipped", 0)
+
+    @property
     def waiting(self) -> int:
-        """How many are still on their way."""
-        return self.counts.get("waiting", 0)
+        """How many have not come to their end."""
+        return self.counts.get("with the group", 0) + self.counts.get("not sent", 0)
+
+    @property
+    def ended(self) -> int:
+        """How many have."""
+        return self.total - self.waiting
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """A progress bar: what was handled, what failed again; what is left is still on its way."""
-        each = 100 / len(self.letters)
-        handled, failed = self.handled * each, self.failed * each
-        return (
-            Part("handled", 0.0, round(handled, 1)),
-            Part("failed", round(handled, 1), round(failed, 1)),
+        """A progress bar: handled, failed again, skipped; what is left is still to come."""
+        found: list[Part] = []
+        x = 0.0
+        lengths: tuple[tuple[Literal["handled", "failed", "skipped"], int], ...] = (
+            ("handled", self.handled),
+            ("failed", self.failed),
+            ("skipped", self.skipped),
         )
+        for kind, count in lengths:
+            width = 100 * count / (self.total or 1)
+            found.append(Part(kind, round(x, 1), round(width, 1)))
+            x += width
+        return tuple(found)
+
+    @property
+    def draft(self) -> bool:
+        """Shown, not confirmed."""
+        return self.state == Operation.State.DRAFT
 
     @property
     def done(self) -> bool:
-        """Nothing is on its way any more."""
-        return not self.waiting
+        """Nothing of it will come any more."""
+        ended = (Operation.State.DONE, Operation.State.CANCELLED, Operation.State.RUNNING)
+        return not self.waiting and self.state in ended
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """What an operator may do with it now."""
+        if self.done:
+            return ()
+        return {
+            str(Operation.State.RUNNING): ("pause", "cancel"),
+            str(Operation.State.PAUSED): ("resume", "cancel"),
+            str(Operation.State.STOPPED): ("resume", "cancel"),
+        }.get(self.state, ())
+
+    @property
+    def command(self) -> str:
+        """The line that shows the same in a terminal."""
+        return f"manage.py operations show {self.id}"
 
 
-def load(pk: int) -> OperationView | None:
-    """One operation, or None. Three statements, over the at most 100 letters of its set."""
+def load(pk: int, result: Result | None = None, after: int = 0) -> OperationView | None:
+    """One operation with the first ITEMS_SHOWN of its events behind item `after`, of one result
+    where that is given; or None. Five statements along indexes."""
     row = Operation.objects.filter(pk=pk).first()
-    return _views([row])[0] if row else None
-
-
-def newest(count: int, group: str = "") -> tuple[OperationView, ...]:
-    """The newest operations. Three statements."""
-    rows = Operation.objects.order_by("-pk")
-    return _views(list((rows.filter(group_name=group) if group else rows)[:count]))
-
-
-def _views(rows: list[Operation]) -> tuple[OperationView, ...]:
-    wanted = {pk for row in rows for pk in row.dead_letter_ids}
-    found = {row.pk: row for row in DeadLetter.objects.filter(pk__in=wanted).defer("traceback")}
-    took = _took(found)
+    if row is None:
+        return None
+    items = row.items.filter(pk__gt=after).order_by("pk")
+    if result:
+        items = items.filter(state=next(s for s, told in RESULT_OF.items() if told == result))
+    found = list(items.select_related("letter").defer("letter__traceback")[: ITEMS_SHOWN + 1])
+    shown = found[:ITEMS_SHOWN]
     domains = {group.name: group.domain for group in groups()}
-    return tuple(
-        OperationView(
-            id=row.pk,
-            kind=row.kind,
-            group=row.group_name,
-            domain=domains.get(row.group_name, ""),
-            actor=row.actor,
-            via=row.via,
-            reason=row.reason,
-            created_at=row.created_at,
-            letters=tuple(
-                _replayed(pk, row, found.get(pk), took, domains) for pk in row.dead_letter_ids
-            ),
-        )
-        for row in rows
+    took = _took(row.group_name, [item.event_id for item in shown if item.event_id])
+    return _view(
+        row,
+        _counts([row])[row.pk],
+        domains,
+        tuple(_replayed(item, row, took, domains) for item in shown),
+        shown[-1].pk if len(found) > ITEMS_SHOWN else None,
     )
 
 
-def _took(found: Mapping[int, DeadLetter]) -> Mapping[tuple[str, UUID], float]:
-    """Seconds each handling took, by group and event."""
-    marks = HandledEvent.objects.filter(
-        event_id__in={row.event_id for row in found.values() if row.event_id},
-        group__name__in={row.group_name for row in found.values()},
+def newest(
+    count: int = OPERATIONS_SHOWN,
+    group: str = "",
+    state: str = "",
+    actor: str = "",
+    before: int | None = None,
+) -> tuple[OperationView, ...]:
+    """The newest operations without their events. Three statements; drafts only where `state` asks
+    for them."""
+    rows = Operation.objects.order_by("-pk")
+    given = {"group_name": group, "state": state, "actor": actor, "pk__lt": before}
+    rows = rows.filter(**{name: value for name, value in given.items() if value})
+    if not state:
+        rows = rows.exclude(state=Operation.State.DRAFT)
+    found = list(rows[:count])
+    domains = {group.name: group.domain for group in groups()}
+    counts = _counts(found)
+    return tuple(_view(row, counts[row.pk], domains) for row in found)
+
+
+def of_letter(pk: int) -> tuple[int, ...]:
+    """Operations a dead letter was part of, newest first. One statement."""
+    items = OperationItem.objects.filter(letter=pk).exclude(operation__state=Operation.State.DRAFT)
+    return tuple(items.order_by("-operation").values_list("operation", flat=True)[:ITEMS_SHOWN])
+
+
+def _view(
+    row: Operation,
+    counts: Mapping[Result, int],
+    domains: Mapping[str, str],
+    letters: tuple[Replayed, ...] = (),
+    older: int | None = None,
+) -> OperationView:
+    as_of = row.asked.get("as_of")
+    return OperationView(
+        id=row.pk,
+        kind=row.kind,
+        group=row.group_name,
+        domain=domains.get(row.group_name, ""),
+        actor=row.actor,
+        via=row.via,
+        reason=row.reason,
+        state=row.state,
+        state_reason=row.state_reason,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        as_of=datetime.fromisoformat(as_of) if as_of else None,
+        not_included=row.not_included,
+        asked=LetterFilter.of_json(row.asked).described,
+        total=row.total,
+        ramp=row.ramp,
+        stop_percent=row.stop_percent,
+        rate_per_s=row.rate_per_s,
+        counts=counts,
+        letters=letters,
+        older=older,
+        details=row.details,
     )
-    fields = marks.values_list("group__name", "event_id", "duration_us")
-    return {(group, event_id): microseconds / 1e6 for group, event_id, microseconds in fields}
+
+
+def _counts(rows: Sequence[Operation]) -> dict[int, Mapping[Result, int]]:
+    """By operation; what is with a group is looked up where it stands now."""
+    counts: dict[int, Counter[Result]] = {row.pk: Counter() for row in rows}
+    items = OperationItem.objects.filter(operation__in=rows)
+    grouped = items.exclude(state=OperationItem.State.SENT).values_list("operation", "state")
+    for pk, state, count in grouped.annotate(count=Count("pk")):
+        counts[pk][RESULT_OF[state]] += count
+    kinds = {row.pk: row.kind for row in rows}
+    sent = items.filter(state=OperationItem.State.SENT).select_related("letter")
+    for item in sent.only("operation", "state", "sent_at", "letter__state", "letter__opened_at"):
+        counts[item.operation_id][_result(item, kinds[item.operation_id])] += 1
+    return {pk: dict(counted) for pk, counted in counts.items()}
+
+
+def _result(item: OperationItem, kind: str) -> Result:
+    """What became of an item; of one that was sent, what its letter says now."""
+    letter = item.letter
+    if item.state != OperationItem.State.SENT or kind != "replay":
+        return RESULT_OF[item.state]
+    if letter is None or letter.state == DeadLetter.State.DISCARDED:
+        return "skipped"
+    if letter.state == DeadLetter.State.RESOLVED:
+        return "handled"
+    if (
+        letter.state != DeadLetter.State.REPLAYING
+        and item.sent_at
+        and (letter.opened_at >= item.sent_at)
+    ):
+        return "failed again"
+    return "with the group"
+
+
+def _took(group: str, event_ids: Sequence[UUID]) -> Mapping[UUID | None, float]:
+    """Seconds each handling took."""
+    marks = HandledEvent.objects.filter(event_id__in=event_ids, group__name=group)
+    return {event_id: took / 1e6 for event_id, took in marks.values_list("event_id", "duration_us")}
 
 
 def _replayed(
-    pk: int,
+    item: OperationItem,
     operation: Operation,
-    row: DeadLetter | None,
-    took: Mapping[tuple[str, UUID], float],
+    took: Mapping[UUID | None, float],
     domains: Mapping[str, str],
 ) -> Replayed:
-    if row is None:
-        return Replayed(pk, "gone")
-    letter = letter_of(row, domains)
-    failed = _failed_since(row, operation.created_at)
-    if failed is not None:
-        return Replayed(pk, "failed again", letter, failed[0], error=failed[1])
-    if row.state == DeadLetter.State.RESOLVED:
-        took_s = took.get((row.group_name, row.event_id)) if row.event_id else None
-        return Replayed(pk, "handled", letter, row.resolved_at, took_s)
-    return Replayed(pk, "waiting", letter, relayed=row.redelivered_at is not None)
-
-
-def _failed_since(row: DeadLetter, since: datetime) -> tuple[datetime, str] | None:
-    """The first failure after the operation began; a replay that succeeds adds none."""
-    for attempt in row.attempts:
-        at = datetime.fromisoformat(attempt["at"])
-        if at > since:
-            return at, attempt["error"]
-    return None
+    letter = letter_of(item.letter, domains) if item.letter else None
+    result = _result(item, operation.kind)
+    told, at = item.told, item.ended_at
+    if letter and item.state == OperationItem.State.SENT:
+        told = letter.error_class if result == "failed again" else ""
+        at = {"failed again": letter.last_failed_at, "handled": letter.resolved_at}.get(result)
+    elif item.state == OperationItem.State.SENT and result == "skipped":
+        told = "its dead letter was removed meanwhile"
+    return Replayed(
+        id=item.pk,
+        result=result,
+        event_id=item.event_id,
+        letter=letter,
+        at=at,
+        took_s=took.get(item.event_id) if result == "handled" else None,
+        told=told,
+        relayed=bool(item.relayed_at or (item.letter and item.letter.redelivered_at)),
+        found=item.result,
+    )

@@ -8,17 +8,27 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.utils.timezone import now
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from events.errors import Refused
-from events.operations import DISCARD, RESTORE, Actor, Decision, decide, replay_dead_letters
+from events.operations import (
+    DISCARD,
+    RESTORE,
+    Decision,
+    decide,
+    propose_replay,
+    replay_dead_letters,
+)
 from events.queries import dead_letter as letter_query
 from events.queries import dead_letters as query
 from events.queries import groups, operations
+from events.queries.letter_filter import LetterFilter
 from monitoring import params
 from monitoring.access import Role, may_not, requires
+from monitoring.acting import actor_of
 from monitoring.excerpts import excerpt, pretty_json
 from monitoring.formats import counted
 from monitoring.missing import missing
@@ -46,6 +56,15 @@ class Asked(BaseModel):
         return "?" + urlencode({n: v for n, v in wanted.items() if v not in (None, "")})
 
 
+class Frozen(BaseModel):
+    """Dead letters by what they have in common, as a page showed them."""
+
+    group: Annotated[str, Field(max_length=100)] = ""
+    failure: Annotated[str, Field(max_length=16)] = ""
+    as_of: AwareDatetime
+    """When the page was made."""
+
+
 class Chosen(BaseModel):
     """What a replay is asked for."""
 
@@ -59,6 +78,7 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
     asked = params.read(Asked, request.GET)
     context = {
         "asked": asked,
+        "as_of": now(),
         "tabs": [(state, asked.link(state=state, failure="")) for state in query.STATES],
         "groups": groups.names(),
         "totals": query.totals(),
@@ -102,6 +122,20 @@ def replay(request: PageRequest) -> HttpResponse:
     return _confirm(request, params.read(Chosen, request.GET))
 
 
+@require_POST
+@requires(Role.OPERATOR, to="replay dead letters")
+def propose(request: HttpRequest) -> HttpResponse:
+    """Freeze everything that was shown as a draft, whose page states what it would do."""
+    asked = params.read(Frozen, request.POST)
+    chosen = LetterFilter(group=asked.group, fingerprint=asked.failure)
+    try:
+        operation = propose_replay(actor_of(request), chosen, asked.as_of)
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return redirect("dead-letters")
+    return redirect("operation", pk=operation.pk)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Role.OPERATOR, to="discard dead letters")
 def discard(request: PageRequest) -> HttpResponse:
@@ -121,9 +155,8 @@ def _decide(request: PageRequest, decision: Decision) -> HttpResponse:
     chosen = params.read(Chosen, request.POST if posted else request.GET)
     refused = ""
     if posted:
-        actor = Actor(request.user.get_username(), "console", may_operate=True)
         try:
-            count = decide(actor, chosen.id, chosen.reason, decision)
+            count = decide(actor_of(request), chosen.id, chosen.reason, decision)
         except Refused as refusal:
             refused = str(refusal)
         else:
@@ -142,9 +175,8 @@ def _decide(request: PageRequest, decision: Decision) -> HttpResponse:
 
 
 def _replay(request: PageRequest, chosen: Chosen) -> HttpResponse:
-    actor = Actor(request.user.get_username(), "console", may_operate=True)
     try:
-        operation = replay_dead_letters(actor, chosen.id, chosen.reason)
+        operation = replay_dead_letters(actor_of(request), chosen.id, chosen.reason)
     except Refused as refused:
         return _confirm(request, chosen, str(refused), status=409 if chosen.reason else 422)
     to = redirect("operation", pk=operation.pk)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import time
+from typing import Annotated, Literal
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
-from pydantic import BaseModel
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+from pydantic import BaseModel, Field
 
 from monitoring import live, params
-from monitoring.access import without_role
+from monitoring.access import changes_nothing, without_role
+from monitoring.acting import STEP_UP_S, STEPPED_UP_AT
 
 THEME_COOKIE = "astra_theme"
 THEME_AGE_S = 365 * 24 * 3600
@@ -27,6 +31,7 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
 
+@method_decorator(changes_nothing, name="dispatch")
 @method_decorator(without_role, name="dispatch")
 class SignOut(LogoutView):
     """Ends the session and every websocket opened with it."""
@@ -42,6 +47,35 @@ class SignOut(LogoutView):
         return answer
 
 
+class Password(BaseModel):
+    """What somebody gives who wants to do what reaches far."""
+
+    password: Annotated[str, Field(max_length=1_000)] = ""
+    next: str = "/"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@changes_nothing
+@sensitive_post_parameters("password")
+def step_up(request: HttpRequest) -> HttpResponse:
+    """Ask for the password again; the right one counts for some minutes, in this session."""
+    given = params.read(Password, request.POST if request.method == "POST" else request.GET)
+    back = given.next if _is_here(request, given.next) else "/"
+    refused = ""
+    if request.method == "POST":
+        if request.user.check_password(given.password):
+            request.session[STEPPED_UP_AT] = time.time()
+            request.session.cycle_key()
+            return HttpResponseRedirect(back)
+        refused = "That is not your password. Nothing has happened."
+    context = {"next": back, "refused": refused, "minutes": STEP_UP_S // 60}
+    return render(request, "registration/step_up.html", context, status=403 if refused else 200)
+
+
+def _is_here(request: HttpRequest, address: str) -> bool:
+    return url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure())
+
+
 class ThemeChoice(BaseModel):
     """What the theme button sends."""
 
@@ -54,8 +88,7 @@ class ThemeChoice(BaseModel):
 def theme(request: HttpRequest) -> HttpResponse:
     """Remember the theme in a cookie, so that the server draws the right one at once."""
     choice = params.read(ThemeChoice, request.POST)
-    safe = url_has_allowed_host_and_scheme(choice.next, {request.get_host()}, request.is_secure())
-    answer = HttpResponseRedirect(choice.next if safe else "/")
+    answer = HttpResponseRedirect(choice.next if _is_here(request, choice.next) else "/")
     if choice.theme == "system":
         answer.delete_cookie(THEME_COOKIE)
         return answer

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from events import groups
 from events.envelope import Event
 from events.groups import Group, Handler, set_up
 from events.retry import RetryPolicy
@@ -26,8 +27,8 @@ def trade(value: str = "1500.00", user_id: int = 123, **envelope: Any) -> Event:
 
 
 @pytest.fixture
-def group_of(bus: Bus) -> Callable[..., Group]:
-    """Make a group of one or more functions that read trades, set up on the bus."""
+def group_of(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Group]:
+    """Make a group of one or more functions that read trades, declared and set up on the bus."""
 
     def make(*functions: Callable[..., None], name: str = "testers", **declared: Any) -> Group:
         policy = RetryPolicy(max_retries=declared.pop("max_retries", 3), base_s=5.0)
@@ -35,6 +36,8 @@ def group_of(bus: Bus) -> Callable[..., Group]:
             Handler(function, name, "trading", (TRADE,), policy=policy, **declared)
             for function in functions
         )
+        for number, handler in enumerate(handlers):
+            monkeypatch.setitem(groups._handlers, f"{name} {number}", handler)
         group = Group(name, "trading", handlers)
         set_up(bus.transport.streams, [group])
         return group

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from pytest_django import Settings
 
-from events import BusUnavailable, Context, Event, Reject, operations
+from events import BusUnavailable, Context, Event, Reject
 from events.audit import first_broken
 from events.envelope import new_event_id, now
 from events.groups import Group
@@ -18,7 +19,9 @@ from events.operations import (
     Refused,
     decide,
     redeliver_waiting,
+    redelivery,
     replay_dead_letters,
+    replays,
 )
 from events.transport.base import Delivery
 from tests.bus_fixture import Bus
@@ -26,6 +29,7 @@ from tests.events.conftest import trade
 
 STREAM = "astra.trading.tradeexecuted.v1"
 OLGA = Actor("olga", "console", may_operate=True)
+AGAIN = Actor("olga", "console", may_operate=True, stepped_up=True)
 VICTOR = Actor("victor", "console", may_operate=False)
 
 
@@ -100,7 +104,8 @@ def test_a_replay_takes_exactly_the_letters_it_was_given(bus: Bus, group: Group)
 
     operation = replay_dead_letters(OLGA, [ids[2], ids[0], ids[2]], "two of four")
 
-    assert operation.dead_letter_ids == [ids[0], ids[2]]
+    items = operation.items.order_by("pk").values_list("letter", flat=True)
+    assert (operation.total, list(items)) == (2, [ids[0], ids[2]])
     assert [states()[pk] for pk in ids] == ["replaying", "new", "replaying", "new"]
     bodies = DeadLetter.objects.filter(pk__in=[ids[0], ids[2]]).values_list("body", flat=True)
     assert [given.body for given in given_again(bus)] == [bytes(body) for body in bodies]
@@ -146,10 +151,11 @@ def test_a_hundred_letters_are_replayed_at_once(bus: Bus, group: Group) -> None:
         (VICTOR, 1, "let me", "victor may look but not replay: that needs the role operator."),
         (OLGA, 1, "", "Say why"),
         (OLGA, 1, " \n\t", "Say why"),
-        (OLGA, 0, "nothing", "0 dead letters were chosen; a replay takes 1 to 100"),
-        (OLGA, 101, "too many", "101 dead letters were chosen; a replay takes 1 to 100"),
+        (OLGA, 0, "nothing", "0 dead letters were chosen; a replay takes 1 to 1,000"),
+        (OLGA, 101, "too many", "Give your password again to replay more than 100 events"),
+        (AGAIN, 1_001, "too many", "1001 dead letters were chosen; a replay takes 1 to 1,000"),
     ],
-    ids=["no right", "no reason", "blank reason", "empty", "over 100"],
+    ids=["no right", "no reason", "blank reason", "empty", "over 100", "over 1 000"],
 )
 def test_a_request_that_is_not_allowed_is_refused(
     bus: Bus, group: Group, actor: Actor, count: int, reason: str, sentence: str
@@ -182,6 +188,29 @@ def test_a_letter_that_is_not_open_is_refused_with_all_others(
 
     assert states() == {ids[0]: "new", ids[1]: state}
     assert not Operation.objects.exists()
+
+
+def test_a_group_that_no_app_declares_is_refused(bus: Bus, group: Group) -> None:
+    ids = [letter(group_name="forgotten")]
+
+    with pytest.raises(Refused, match="No installed app declares the group forgotten"):
+        replay_dead_letters(OLGA, ids, "try")
+
+    assert nothing_happened(bus)
+
+
+def test_nothing_is_replayed_or_discarded_while_the_console_is_read_only(
+    bus: Bus, group: Group, settings: Settings
+) -> None:
+    ids = [letter()]
+    settings.ASTRA = {**settings.ASTRA, "read_only": True}
+
+    with pytest.raises(Refused, match="The console is read-only: nobody may replay"):
+        replay_dead_letters(OLGA, ids, "try")
+    with pytest.raises(Refused, match="The console is read-only: nobody may discard"):
+        decide(OLGA, ids, "try", DISCARD)
+
+    assert nothing_happened(bus)
 
 
 def test_letters_of_two_groups_are_refused(bus: Bus, group: Group) -> None:
@@ -230,7 +259,7 @@ def test_a_replay_that_cannot_be_audited_does_not_happen(
         raise OSError("no space left on the audit's disk")
 
     ids = fail(bus, group, trade())
-    monkeypatch.setattr(operations, "record", full)
+    monkeypatch.setattr(replays, "record", full)
 
     with pytest.raises(OSError, match="no space"):
         replay_dead_letters(OLGA, ids, "try")
@@ -279,7 +308,7 @@ def test_two_who_redeliver_at_once_put_a_letter_on_the_bus_once(
     replay_dead_letters(OLGA, fail(bus, group, trade()), "try")
 
     assert on_their_way(bus) == 1
-    assert bus.transport.leases.acquire(operations.REDELIVERING, "next", 1.0)
+    assert bus.transport.leases.acquire(redelivery.LEASE, "next", 1.0)
 
 
 def test_letters_of_several_groups_go_each_to_its_own(
@@ -378,7 +407,7 @@ def test_a_restored_letter_can_be_replayed(bus: Bus, group: Group, patient: Pati
     [
         (VICTOR, "new", "no", "victor may look but not discard"),
         (OLGA, "new", " ", "a discard needs a reason"),
-        (OLGA, "none", "no", "a discard takes 1 to 100"),
+        (OLGA, "none", "no", "a discard takes 1 to 1,000"),
         (OLGA, "replaying", "no", "is replaying: there is nothing to discard"),
         (OLGA, "absent", "no", "There is no dead letter"),
     ],

@@ -40,7 +40,7 @@ def test_it_works_and_the_outcome_is_shown(bus: Bus, operator: Client, failed: l
     done = read(operator, answer["Location"])
 
     assert answer.status_code == 302
-    assert "2 still on their way" in under_way
+    assert "2 still to come" in under_way
     assert "is under way." not in under_way
     assert f"All 2 were handled by {GROUP}" in done
     assert set(DeadLetter.objects.values_list("state", flat=True)) == {"resolved"}

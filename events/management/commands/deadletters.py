@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -12,8 +11,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import Refused
+from events.management.actors import at_the_shell
 from events.management.output import as_json, printable, table, when
-from events.operations import DISCARD, RESTORE, Actor, Decision, decide, replay_dead_letters
+from events.operations import DISCARD, RESTORE, Decision, decide, replay_dead_letters
 from events.queries import dead_letter as letter_query
 from events.queries import dead_letters as query
 from events.queries import operations
@@ -113,7 +113,7 @@ class Command(BaseCommand):
         self, decision: Decision, ids: Sequence[int], reason: str, json_wanted: bool
     ) -> None:
         try:
-            count = decide(_actor(), ids, reason, decision)
+            count = decide(at_the_shell(), ids, reason, decision)
         except Refused as refused:
             raise CommandError(str(refused), returncode=1) from refused
         if json_wanted:
@@ -123,7 +123,7 @@ class Command(BaseCommand):
 
     def _replay(self, ids: Sequence[int], reason: str, wait_s: float, json_wanted: bool) -> None:
         try:
-            operation = replay_dead_letters(_actor(), ids, reason)
+            operation = replay_dead_letters(at_the_shell(), ids, reason)
         except Refused as refused:
             raise CommandError(str(refused), returncode=1) from refused
         view = _outcome(operation.pk, wait_s)
@@ -131,17 +131,13 @@ class Command(BaseCommand):
             self.stdout.write(as_json(asdict(view)))
         else:
             self.stdout.write(
-                f"Operation {view.id}: {len(view.letters)} to {view.group}, {view.handled} handled,"
-                f" {view.failed} failed again, {view.waiting} on their way."
+                f"Operation {view.id}: {view.total} to {view.group}, {view.handled} handled,"
+                f" {view.failed} failed again, {view.waiting} still to come."
             )
         if wait_s and not view.done:
             sys.exit(UNDER_WAY)
         if wait_s and view.failed:
             sys.exit(FAILED_AGAIN)
-
-
-def _actor() -> Actor:
-    return Actor(f"command line, {getpass.getuser()}", "command line", may_operate=True)
 
 
 def _known(group: str) -> bool:

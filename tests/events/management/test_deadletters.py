@@ -103,7 +103,7 @@ def test_a_replay_is_an_operation_of_the_system_user(bus: Bus, letters: list[str
     bus.drain(groups())
 
     assert ran.status == 0
-    assert "2 on their way" in ran.out
+    assert "2 still to come" in ran.out
     entry = AuditEntry.objects.get()
     assert entry.actor == f"command line, {getpass.getuser()}"
     assert (entry.via, entry.reason) == ("command line", "the ledger is open again")
@@ -114,7 +114,7 @@ def test_waiting_in_vain_exits_2(letters: list[str]) -> None:
     ran = run("deadletters", "replay", letters[0], "--reason", "again", "--wait", "0.05", "--json")
 
     assert ran.status == 2
-    assert ran.json["letters"][0]["result"] == "waiting"
+    assert ran.json["letters"][0]["result"] == "with the group"
 
 
 def test_a_replay_that_cannot_be_is_refused_with_the_reason(letters: list[str]) -> None:

@@ -68,7 +68,7 @@ def test_what_fails_again_says_with_which_error(bus: Bus, broken: Break) -> None
 
     assert view is not None
     assert (view.failed, view.done) == (1, True)
-    assert view.letters[0].error == "Reject"
+    assert view.letters[0].told == "Reject"
 
 
 def test_an_older_replay_keeps_its_own_outcome_when_a_later_one_helps(
@@ -96,7 +96,8 @@ def test_a_letter_that_was_removed_since_is_gone(bus: Bus, broken: Break) -> Non
     view = operations.load(operation.pk)
 
     assert view is not None
-    assert view.letters[0].result == "gone"
+    assert view.letters[0].result == "skipped"
+    assert view.letters[0].told == "its dead letter was removed meanwhile"
 
 
 def test_the_progress_bar_is_filled_by_what_is_done(bus: Bus, broken: Break) -> None:
@@ -112,6 +113,7 @@ def test_the_progress_bar_is_filled_by_what_is_done(bus: Bus, broken: Break) -> 
     assert [(part.kind, part.x, part.width) for part in view.parts] == [
         ("handled", 0.0, 25.0),
         ("failed", 25.0, 0.0),
+        ("skipped", 25.0, 0.0),
     ]
 
 

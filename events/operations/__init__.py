@@ -1,0 +1,43 @@
+"""What an operator may do. Shared by the console and the commands; each leaves an audit row.
+
+    replay_dead_letters   redeliver up to a hundred to the one group that failed, at once
+    propose_replay, begin the same for any number: the set is frozen and shown, then confirmed
+    pause, resume, cancel move an operation that is under way
+    decide                discard dead letters, or restore them
+    publish_test_event    publish one event marked synthetic
+
+Every function takes the actor, and a reason where it changes what happens to somebody's events. It
+raises Refused, and has then changed nothing, when the actor may not or the thing cannot be done.
+"""
+
+from events.audit import Actor
+from events.errors import Refused
+from events.operations.control import cancel, pause, resume
+from events.operations.decisions import DISCARD, RESTORE, Decision, decide
+from events.operations.permissions import MOST_WITHOUT_STEP_UP
+from events.operations.proposals import Manner, begin, propose_replay, withdraw
+from events.operations.redelivery import redeliver_waiting
+from events.operations.replays import replay_dead_letters
+from events.operations.running import advance_operations
+from events.operations.test_events import publish_test_event
+
+__all__ = [
+    "DISCARD",
+    "MOST_WITHOUT_STEP_UP",
+    "RESTORE",
+    "Actor",
+    "Decision",
+    "Manner",
+    "Refused",
+    "advance_operations",
+    "begin",
+    "cancel",
+    "decide",
+    "pause",
+    "propose_replay",
+    "publish_test_event",
+    "redeliver_waiting",
+    "replay_dead_letters",
+    "resume",
+    "withdraw",
+]

@@ -1,0 +1,69 @@
+"""Pausing, resuming and cancelling operations that are under way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from events.audit import Actor, record
+from events.envelope import now
+from events.errors import Refused
+from events.models import Operation, OperationItem
+from events.operations.permissions import check_operator, check_size
+from events.operations.running import advance_now, ended_counts
+from events.store import after_commit, writing
+
+State = Operation.State
+
+
+def pause(actor: Actor, pk: int, reason: str = "") -> Operation:
+    """Send nothing more for now; what is with the group goes on. Raises Refused."""
+    return _move(actor, pk, reason, "pause", (State.RUNNING,), State.PAUSED)
+
+
+def resume(actor: Actor, pk: int, reason: str = "") -> Operation:
+    """Go on with one that was paused, or has stopped by itself: what failed until then is not held
+    against what follows. Raises Refused."""
+    return _move(actor, pk, reason, "resume", (State.PAUSED, State.STOPPED), State.RUNNING)
+
+
+def cancel(actor: Actor, pk: int, reason: str = "") -> Operation:
+    """Send nothing more, for good; what is with the group goes on. Raises Refused."""
+    return _move(actor, pk, reason, "cancel", Operation.UNDER_WAY, State.CANCELLED)
+
+
+def _move(
+    actor: Actor, pk: int, reason: str, verb: str, takes: Collection[str], becomes: State
+) -> Operation:
+    check_operator(actor, f"{verb} operations")
+    with writing():
+        operation = Operation.objects.select_for_update().filter(pk=pk).first()
+        if operation is None:
+            raise Refused(f"There is no operation {pk}.")
+        check_size(actor, operation.total, verb)
+        if operation.state not in takes:
+            raise Refused(f"Operation {pk} is {operation.state}: there is nothing to {verb}.")
+        if operation.state == State.STOPPED and becomes == State.RUNNING:
+            operation.details = {**operation.details, "forgiven": list(ended_counts(operation))}
+        operation.state = becomes
+        operation.state_reason = _told(verb, actor, reason.strip())
+        if becomes == State.CANCELLED:
+            operation.ended_at = now()
+            operation.items.filter(state=OperationItem.State.WAITING).update(
+                state=OperationItem.State.SKIPPED, told="cancelled", ended_at=now()
+            )
+        operation.save()
+        record(
+            actor,
+            f"operation.{verb}",
+            f"operation {pk}",
+            reason.strip(),
+            group=operation.group_name,
+        )
+        if becomes == State.RUNNING:
+            after_commit(advance_now)
+    return operation
+
+
+def _told(verb: str, actor: Actor, reason: str) -> str:
+    done = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}[verb]
+    return f"{done} by {actor.name}" + (f": {reason}" if reason else "")

@@ -1,0 +1,171 @@
+"""Large replays: the set is frozen and shown first, and begun as it was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Exists, F, OuterRef, QuerySet, Value
+
+from events.audit import Actor, record
+from events.envelope import now
+from events.errors import Refused
+from events.models import DeadLetter, Operation, OperationItem
+from events.operations.permissions import check_operator, check_reason, check_size
+from events.operations.running import advance_now
+from events.operations.sets import REPLAYABLE, check_chosen, check_declared
+from events.queries.letter_filter import LetterFilter
+from events.store import after_commit, writing
+
+DRAFT_KEPT = timedelta(days=1)
+"""A draft nobody has confirmed is removed after this time."""
+
+ITEM_COLUMNS = ("operation_id", "letter_id", "event_id", "stream", "state", "told")
+
+COLUMN_VALUES = ("operation", "pk", "event_id", "stream", "waiting", "nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an operation goes about its set."""
+
+    ramp: bool = True
+    """1, then 10, then 100, then the rest; each step waits until the one before has ended."""
+    stop_percent: int = 10
+    """It stops by itself when more of what has ended failed again."""
+    rate_per_s: float | None = None
+    """Most events a second; None for as many as the group takes."""
+
+    def check(self) -> None:
+        """Refuse what cannot be meant."""
+        if not 0 <= self.stop_percent <= 100:
+            raise Refused(f"Stop above {self.stop_percent} %: give a share from 0 to 100.")
+        if self.rate_per_s is not None and not 0.1 <= self.rate_per_s <= 10_000:
+            raise Refused(
+                f"{self.rate_per_s:g} events a second: give a rate from 0.1 to 10 000, or none."
+            )
+
+
+def propose_replay(
+    actor: Actor, chosen: LetterFilter, as_of: datetime | None = None, ids: Sequence[int] = ()
+) -> Operation:
+    """Freeze the open dead letters that match `chosen`, or exactly `ids`, as a draft.
+
+    Those opened after `as_of`, the instant of the page on which they were chosen, are counted and
+    not included. Nothing is done with them until `begin`. Raises Refused when the actor may not,
+    when nothing matches, or when what matches is of several groups. Three statements, whatever the
+    number.
+    """
+    check_operator(actor, "replay")
+    at = now()
+    rows = chosen.rows().filter(state__in=REPLAYABLE)
+    if ids:
+        check_chosen(ids, "replay")
+        rows = rows.filter(pk__in=sorted(set(ids)))
+    shown = rows.filter(opened_at__lte=as_of or at)
+    with writing():
+        names = list(shown.order_by("group_name").values_list("group_name").distinct()[:3])
+        if not names:
+            raise Refused("No open dead letter is like that any more: look at the list again.")
+        if len(names) > 1:
+            told = " and ".join(name for (name,) in names)
+            raise Refused(f"A replay goes to one group; these belong to {told}. Choose one.")
+        operation = Operation.objects.create(
+            kind="replay",
+            group_name=names[0][0],
+            actor=actor.name,
+            via=actor.via,
+            state=Operation.State.DRAFT,
+            asked={**chosen.as_json(), "as_of": (as_of or at).isoformat()},
+            not_included=rows.filter(opened_at__gt=as_of).count() if as_of else 0,
+            created_at=at,
+        )
+        _freeze(operation, shown)
+        operation.total = operation.items.count()
+        operation.save(update_fields=["total"])
+    return operation
+
+
+def begin(actor: Actor, pk: int, reason: str, manner: Manner) -> Operation:
+    """Begin a draft: exactly its set, in this manner.
+
+    A draft that was begun already stays as it is: a second click does nothing more. Raises Refused,
+    and changes nothing, when the actor may not, no reason is given, its group is not declared, or
+    another operation that is under way holds some of its events.
+    """
+    check_operator(actor, "replay")
+    check_reason(reason, "replay")
+    manner.check()
+    with writing():
+        operation = Operation.objects.select_for_update().filter(pk=pk).first()
+        if operation is None:
+            raise Refused(f"There is no operation {pk}: it may have been a draft that was left.")
+        if operation.state != Operation.State.DRAFT:
+            return operation
+        check_size(actor, operation.total, "replay")
+        check_declared(operation.group_name)
+        record(
+            actor,
+            f"operation.{operation.kind}",
+            f"operation {operation.pk}",
+            reason.strip(),
+            group=operation.group_name,
+            events=operation.total,
+            asked=operation.asked,
+        )  # whoever else begins one waits here
+        _check_free(operation)
+        operation.state, operation.started_at = Operation.State.RUNNING, now()
+        operation.actor, operation.via, operation.reason = actor.name, actor.via, reason.strip()
+        operation.ramp, operation.stop_percent = manner.ramp, manner.stop_percent
+        operation.rate_per_s = manner.rate_per_s
+        operation.save()
+        after_commit(advance_now)
+    return operation
+
+
+def withdraw(actor: Actor, pk: int) -> None:
+    """Throw a draft away. Raises Refused for one that was begun."""
+    check_operator(actor, "replay")
+    with writing():
+        operation = Operation.objects.select_for_update().filter(pk=pk).first()
+        if operation is None:
+            return
+        if operation.state != Operation.State.DRAFT:
+            raise Refused(
+                f"Operation {pk} is {operation.state}: cancel it, it is no draft any more."
+            )
+        operation.delete()
+
+
+def _freeze(operation: Operation, rows: QuerySet[DeadLetter]) -> None:
+    """Write the set in one statement, oldest first."""
+    values = rows.order_by("pk").annotate(
+        operation=Value(operation.pk), waiting=Value("waiting"), nothing=Value("")
+    )
+    sql, params = values.values_list(*COLUMN_VALUES).query.sql_with_params()
+    columns = ", ".join(ITEM_COLUMNS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO events_operationitem ({columns}) {sql}", params)
+
+
+def _check_free(operation: Operation) -> None:
+    elsewhere = OperationItem.objects.filter(
+        letter=OuterRef("letter"),
+        state__in=OperationItem.OPEN,
+        operation__state__in=Operation.UNDER_WAY,
+    ).exclude(operation=operation.pk)
+    mine = operation.items.exclude(letter=None).filter(Exists(elsewhere))
+    if count := mine.count():
+        other = (
+            OperationItem.objects.filter(
+                letter__in=mine.values("letter"),
+                state__in=OperationItem.OPEN,
+                operation__state__in=Operation.UNDER_WAY,
+            )
+            .exclude(operation=operation.pk)
+            .values_list(F("operation_id"), flat=True)
+            .first()
+        )
+        raise Refused(f"{count:,} of these are part of operation {other}, which is under way.")

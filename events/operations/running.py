@@ -1,0 +1,253 @@
+"""Moving operations on: sending what may be sent, and seeing what became of it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+
+from events import transport
+from events.audit import Actor, record
+from events.envelope import now
+from events.errors import BusRefused, BusUnavailable
+from events.groups import every
+from events.models import DeadLetter, HandledEvent, Operation, OperationItem
+from events.operations.redelivery import redeliver_now
+from events.operations.sets import HISTORY, REPLAYABLE, note_failed_again
+from events.store import writing
+
+logger = logging.getLogger(__name__)
+
+LEASE, LEASE_S = "operations", 30.0
+
+STEPS = (1, 11, 111)
+"""After so many a ramp waits until all have ended: 1, then 10, then 100, then the rest."""
+
+MOST_IN_FLIGHT = 1_000
+"""Events of one operation that are with its group at a time: what is sent cannot be stopped."""
+
+BURST_S = 1.0
+"""A rate is caught up for at most this long."""
+
+ITSELF = Actor("operations", "scheduler")
+"""Who stops an operation of which too much has failed."""
+
+Item = OperationItem.State
+
+
+@every(0.5, name="operations")
+def advance_operations() -> None:
+    """See what became of what was sent, send more, and end what has come to its end.
+
+    One process at a time; a handful of statements for each operation that is under way, whatever
+    the size of its set. Raises BusUnavailable.
+    """
+    leases, token = transport.current().leases, secrets.token_hex(8)
+    if not leases.acquire(LEASE, token, LEASE_S):
+        return
+    try:
+        sent = Exists(OperationItem.objects.filter(operation=OuterRef("pk"), state=Item.SENT))
+        under_way = Operation.objects.filter(state__in=Operation.UNDER_WAY)
+        late = Operation.objects.filter(state=Operation.State.CANCELLED).filter(sent)
+        for pk in [*under_way.values_list("pk", flat=True), *late.values_list("pk", flat=True)]:
+            advance(pk)
+    finally:
+        with suppress(BusUnavailable, BusRefused):  # it ends by itself
+            leases.drop(LEASE, token)
+
+
+def advance_now() -> None:
+    """`advance_operations`, and put what that sends on the bus; the jobs do it where it is away."""
+    try:
+        advance_operations()
+    except BusUnavailable as error:
+        logger.warning("operations wait: %s", error)
+        return
+    redeliver_now()
+
+
+def advance(pk: int) -> None:
+    """Move one operation on."""
+    with writing():
+        operation = Operation.objects.select_for_update().filter(pk=pk).first()
+        if operation is None:
+            return
+        _observe(operation)
+        if operation.state != Operation.State.RUNNING:
+            return
+        progress = Progress.of(operation)
+        if told := _stops(operation, progress):
+            _stop(operation, told)
+        elif progress.waiting:
+            _send(operation, progress)
+        elif not progress.sent:
+            operation.state, operation.ended_at = Operation.State.DONE, now()
+            operation.save(update_fields=["state", "ended_at"])
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many items of an operation are in which state."""
+
+    waiting: int
+    sent: int
+    handled: int
+    failed: int
+    tried: int
+    """Sent, whatever became of them."""
+
+    @classmethod
+    def of(cls, operation: Operation) -> Progress:
+        """One statement along an index, and one for each state that has few."""
+        items = operation.items
+        handled, failed = ended_counts(operation)
+        sent = items.filter(state=Item.SENT).count()
+        removed = items.filter(state=Item.SKIPPED).exclude(sent_at=None).count()
+        return cls(
+            waiting=items.filter(state=Item.WAITING).count(),
+            sent=sent,
+            handled=handled,
+            failed=failed,
+            tried=sent + handled + failed + removed,
+        )
+
+
+def ended_counts(operation: Operation) -> tuple[int, int]:
+    """How many of it were handled, and how many failed again."""
+    items = operation.items
+    return (items.filter(state=Item.HANDLED).count(), items.filter(state=Item.FAILED).count())
+
+
+def may_send(progress: Progress, *, ramp: bool) -> int:
+    """How many more a group may be given now, its rate aside."""
+    window = MOST_IN_FLIGHT - progress.sent
+    if ramp:
+        for step in STEPS:
+            if progress.tried == step and progress.sent:
+                return 0
+            if progress.tried < step:
+                return min(step - progress.tried, window)
+    return max(window, 0)
+
+
+def _stops(operation: Operation, progress: Progress) -> str:
+    """Why an operation has to stop, as a sentence; empty when it may go on.
+
+    A ramp is judged when a step has ended, and all the time after the last one.
+    """
+    if not operation.ramp or (progress.sent and progress.tried <= STEPS[-1]):
+        return ""
+    handled_before, failed_before = operation.details.get("forgiven", (0, 0))
+    failed = progress.failed - failed_before
+    ended = failed + progress.handled - handled_before
+    if failed <= 0 or failed * 100 <= operation.stop_percent * ended:
+        return ""
+    return (
+        f"{failed:,} of {ended:,} failed again, more than {operation.stop_percent} %; "
+        f"{progress.waiting:,} were not tried"
+    )
+
+
+def _stop(operation: Operation, told: str) -> None:
+    operation.state, operation.state_reason = Operation.State.STOPPED, told
+    operation.save(update_fields=["state", "state_reason"])
+    record(ITSELF, "operation.stop", f"operation {operation.pk}", told, group=operation.group_name)
+
+
+def _send(operation: Operation, progress: Progress) -> None:
+    """Let the next items go on their way; those of which that is no longer wanted are skipped."""
+    at = now()
+    count = min(may_send(progress, ramp=operation.ramp), _allowed(operation, at))
+    if count <= 0:
+        return
+    waiting = operation.items.filter(state=Item.WAITING).order_by("pk")[:count]
+    items = list(waiting.select_related("letter").only("pk", "letter__state"))
+    ready = [one for one in items if one.letter and one.letter.state in REPLAYABLE]
+    # Their letters must still be so when they are taken: another may be at one of them.
+    letters = {one.letter_id for one in ready if one.letter_id}
+    note_failed_again(letters)
+    DeadLetter.objects.filter(pk__in=letters, state__in=REPLAYABLE).update(
+        state=DeadLetter.State.REPLAYING, redelivered_at=None, edit=None
+    )
+    operation.items.filter(pk__in=[one.pk for one in ready]).update(state=Item.SENT, sent_at=at)
+    for one in items:
+        if one.letter_id not in letters:
+            became = f"it is {one.letter.state} meanwhile" if one.letter else "it was removed"
+            operation.items.filter(pk=one.pk).update(state=Item.SKIPPED, told=became, ended_at=at)
+    _note_sent(operation, len(ready), at)
+
+
+def _allowed(operation: Operation, at: datetime) -> int:
+    """How many the rate lets go now."""
+    if operation.rate_per_s is None:
+        return MOST_IN_FLIGHT
+    if operation.sent_at is None:
+        return max(1, int(operation.rate_per_s * BURST_S / 2))
+    elapsed_s = min(
+        (at - operation.sent_at).total_seconds(), max(BURST_S, 1 / operation.rate_per_s)
+    )
+    return int(elapsed_s * operation.rate_per_s)
+
+
+def _note_sent(operation: Operation, count: int, at: datetime) -> None:
+    if operation.rate_per_s and operation.sent_at:
+        spent = operation.sent_at + timedelta(seconds=count / operation.rate_per_s)
+        at = max(spent, at - timedelta(seconds=max(BURST_S, 1 / operation.rate_per_s)))
+    operation.sent_at = at
+    operation.save(update_fields=["sent_at"])
+
+
+def _observe(operation: Operation) -> None:
+    """Note what became of items that were sent. Four statements along an index."""
+    sent = operation.items.filter(state=Item.SENT)
+    if not sent.exists():
+        return
+    letter = DeadLetter.objects.filter(pk=OuterRef("letter"))
+    with_letter = sent.exclude(letter=None)
+    with_letter.filter(Exists(letter.filter(state=DeadLetter.State.RESOLVED))).update(
+        state=Item.HANDLED, ended_at=Subquery(letter.values("resolved_at")[:1])
+    )
+    failed = letter.filter(state__in=REPLAYABLE, opened_at__gte=OuterRef("sent_at"))
+    with_letter.filter(Exists(failed)).update(
+        state=Item.FAILED,
+        told=Subquery(letter.values("error_class")[:1]),
+        ended_at=Subquery(letter.values("last_failed_at")[:1]),
+    )
+    with_letter.filter(Exists(letter.filter(state=DeadLetter.State.DISCARDED))).update(
+        state=Item.SKIPPED, told="it was discarded meanwhile", ended_at=now()
+    )
+    if operation.kind == HISTORY:
+        _observe_events(operation, sent)
+    else:
+        sent.filter(letter=None).update(
+            state=Item.SKIPPED, told="its dead letter was removed meanwhile", ended_at=now()
+        )
+
+
+def _observe_events(operation: Operation, sent: QuerySet[OperationItem]) -> None:
+    """The same of events that are no dead letters: the inbox tells, or a letter of the group."""
+    if not sent.exists():
+        return
+    mark = HandledEvent.objects.filter(
+        group__name=operation.group_name,
+        event_id=OuterRef("event_id"),
+        handled_at__gte=OuterRef("sent_at"),
+    )
+    sent.filter(Exists(mark)).update(
+        state=Item.HANDLED, ended_at=Subquery(mark.values("handled_at")[:1])
+    )
+    letter = DeadLetter.objects.filter(
+        group_name=operation.group_name,
+        event_id=OuterRef("event_id"),
+        state__in=REPLAYABLE,
+        opened_at__gte=OuterRef("sent_at"),
+    )
+    sent.filter(Exists(letter)).update(
+        state=Item.FAILED,
+        told=Subquery(letter.values("error_class")[:1]),
+        ended_at=Subquery(letter.values("last_failed_at")[:1]),
+    )

@@ -1,0 +1,69 @@
+"""What a set of dead letters must be for something to be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from django.db.models import OuterRef, Subquery
+
+from events.errors import Refused
+from events.groups import groups
+from events.models import DeadLetter, OperationItem
+
+REPLAYABLE = (DeadLetter.State.NEW, DeadLetter.State.INVESTIGATING)
+"""Open, and not on its way already."""
+
+HISTORY = "history"
+"""Kind of an operation whose items are stored events, and no dead letters."""
+
+MOST_CHOSEN = 1_000
+"""Most dead letters that are named one by one; more are chosen by what they have in common."""
+
+
+def check_chosen(ids: Sequence[int], verb: str) -> None:
+    """Refuse none at all, and more than anybody names singly."""
+    if not 1 <= len(ids) <= MOST_CHOSEN:
+        raise Refused(
+            f"{len(ids)} dead letters were chosen; a {verb} takes 1 to {MOST_CHOSEN:,} by their "
+            "numbers."
+        )
+
+
+def check_letters(
+    ids: Sequence[int], letters: Sequence[DeadLetter], takes: Collection[str], verb: str
+) -> None:
+    """Refuse letters that are not there, or in a state that it does not take."""
+    missing = sorted(set(ids) - {letter.pk for letter in letters})
+    if missing:
+        raise Refused(f"There is no dead letter {missing[0]}.")
+    for letter in letters:
+        if letter.state not in takes:
+            raise Refused(f"Dead letter {letter.pk} is {letter.state}: there is nothing to {verb}.")
+
+
+def check_one_group(letters: Collection[DeadLetter]) -> str:
+    """The group all of them are of; Refused where they are of several."""
+    groups = sorted({letter.group_name for letter in letters})
+    if len(groups) > 1:
+        raise Refused(f"A replay goes to one group; these belong to {' and '.join(groups)}.")
+    return groups[0]
+
+
+def check_declared(group: str) -> None:
+    """Refuse a group that no installed app declares: nobody would ever read what is sent to it."""
+    if group not in {declared.name for declared in groups()}:
+        raise Refused(
+            f"No installed app declares the group {group}: nobody would run what is sent to it. "
+            "Install the app it belongs to, or discard these."
+        )
+
+
+def note_failed_again(ids: Collection[int]) -> None:
+    """Give earlier operations their outcome before open letters of theirs move on: a letter that is
+    open again has failed again."""
+    letter = DeadLetter.objects.filter(pk=OuterRef("letter"))
+    OperationItem.objects.filter(letter__in=ids, state=OperationItem.State.SENT).update(
+        state=OperationItem.State.FAILED,
+        told=Subquery(letter.values("error_class")[:1]),
+        ended_at=Subquery(letter.values("last_failed_at")[:1]),
+    )

@@ -1,0 +1,74 @@
+"""Which dead letters: what they have in common, as an address or a command says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from events.models import DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Dead letters that match every field which is given."""
+
+    group: str = ""
+    fingerprint: str = ""
+    event_type: str = ""
+    error: str = ""
+    """Class of the error, in full or the part after its last dot."""
+    entity: str = ""
+    version: str = ""
+    """Code version of the worker it failed in."""
+    kind: str = ""
+    before: datetime | None = None
+    """Failed last before this instant."""
+    after: datetime | None = None
+
+    def rows(self) -> QuerySet[DeadLetter]:
+        """The rows that match, in any state and no order."""
+        exact = {
+            "group_name": self.group,
+            "fingerprint": self.fingerprint,
+            "event_type": self.event_type,
+            "entity_id": self.entity,
+            "code_version": self.version,
+            "kind": self.kind,
+            "last_failed_at__lt": self.before,
+            "last_failed_at__gte": self.after,
+        }
+        rows = DeadLetter.objects.filter(**{name: value for name, value in exact.items() if value})
+        if self.error:
+            field = "error_class" if "." in self.error else "error_class__endswith"
+            rows = rows.filter(**{field: self.error})
+        return rows
+
+    def as_json(self) -> dict[str, Any]:
+        """What is given, for a row that remembers it."""
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+            if value
+        }
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> LetterFilter:
+        """What `as_json` gave."""
+        known = {one.name for one in fields(cls)}
+        values = {name: value for name, value in told.items() if name in known}
+        for name in ("before", "after"):
+            if name in values:
+                values[name] = datetime.fromisoformat(values[name])
+        return cls(**values)
+
+    @property
+    def described(self) -> str:
+        """``group:portfolio error:ValueError before:2026-11-27T14:02``."""
+        names = {"event_type": "type", "fingerprint": "failure"}
+        return " ".join(
+            f"{names.get(name, name)}:{value}" for name, value in self.as_json().items()
+        )

@@ -1,0 +1,73 @@
+"""What an operation that is still a draft would do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef
+
+from events.groups import groups
+from events.models import ConsumerGroup, HandledEvent, Operation, OperationItem
+from events.queries.dead_letter import HandlerPlan, handlers_for
+
+MARKS_LOOKED_AT = 1_000
+"""Newest inbox marks of all groups, among which those of this one tell how long an event takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationPlan:
+    """What beginning it would do, as far as that is known beforehand."""
+
+    types: tuple[str, ...]
+    handlers: tuple[HandlerPlan, ...]
+    other_groups: tuple[str, ...]
+    """Groups that read these types as well, and will see nothing."""
+    already_handled: int
+    """How many of them the group has handled since; those are closed without being run."""
+    took_s: float | None
+    """Seconds an event took the group lately, on average; None when it has handled none."""
+    lasts_s: float | None
+    """Seconds all of them would take one worker."""
+
+    @property
+    def external(self) -> bool:
+        """Some handler calls the outside world, which may then be called again."""
+        return any(handler.external for handler in self.handlers)
+
+
+def plan_of(pk: int) -> OperationPlan | None:
+    """The plan of one operation, or None. Four statements, two of them over its whole set."""
+    operation = Operation.objects.filter(pk=pk).first()
+    if operation is None:
+        return None
+    items = OperationItem.objects.filter(operation=pk)
+    types = tuple(
+        items.exclude(letter__event_type="")
+        .exclude(letter=None)
+        .values_list("letter__event_type", flat=True)
+        .distinct()
+        .order_by("letter__event_type")
+    )
+    declared = {group.name: group for group in groups()}
+    name = operation.group_name
+    took_s = _took_s(name)
+    done = HandledEvent.objects.filter(group__name=name, event_id=OuterRef("event_id"))
+    return OperationPlan(
+        types=types,
+        handlers=handlers_for(declared.get(name), types),
+        other_groups=tuple(
+            group.name
+            for group in declared.values()
+            if group.name != name and not set(group.reads).isdisjoint(types)
+        ),
+        already_handled=items.filter(Exists(done)).count(),
+        took_s=took_s,
+        lasts_s=took_s * operation.total if took_s is not None else None,
+    )
+
+
+def _took_s(group: str) -> float | None:
+    number = ConsumerGroup.objects.filter(name=group).values_list("pk", flat=True).first()
+    newest = HandledEvent.objects.order_by("-handled_at").values_list("group_id", "duration_us")
+    took = [us for group_id, us in newest[:MARKS_LOOKED_AT] if group_id == number]
+    return sum(took) / len(took) / 1e6 if took else None
