@@ -15,7 +15,12 @@ from events.errors import Refused
 from events.models import DeadLetter, Operation, OperationItem
 from events.operations.permissions import check_operator, check_reason, check_size
 from events.operations.running import advance_now
-from events.operations.sets import REPLAYABLE, check_chosen, check_declared
+from events.operations.sets import (
+    REPLAYABLE,
+    check_chosen,
+    check_declared,
+    note_failed_again,
+)
 from events.queries.letter_filter import LetterFilter
 from events.store import after_commit, writing
 
@@ -115,6 +120,7 @@ def begin(actor: Actor, pk: int, reason: str, manner: Manner) -> Operation:
             events=operation.total,
             asked=operation.asked,
         )  # whoever else begins one waits here
+        note_failed_again(operation.items.filter(letter__state__in=REPLAYABLE).values("letter"))
         _check_free(operation)
         operation.state, operation.started_at = Operation.State.RUNNING, now()
         operation.actor, operation.via, operation.reason = actor.name, actor.via, reason.strip()

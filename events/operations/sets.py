@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from events.errors import Refused
 from events.groups import groups
@@ -58,7 +59,7 @@ def check_declared(group: str) -> None:
         )
 
 
-def note_failed_again(ids: Collection[int]) -> None:
+def note_failed_again(ids: Collection[int] | QuerySet[Any, Any]) -> None:
     """Give earlier operations their outcome before open letters of theirs move on: a letter that is
     open again has failed again."""
     letter = DeadLetter.objects.filter(pk=OuterRef("letter"))
