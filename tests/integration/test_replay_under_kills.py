@@ -1,0 +1,75 @@
+"""A large replay goes on while its workers are killed, and everything else is started again."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.integration.deployment import Deployment
+from tests.waiting import eventually
+
+LETTERS = 5_000
+RATE = 1_000
+KILL_EVERY_S = 3.0
+GROUP = "revenue_trackers"
+
+FREEZE = f"""
+from events.operations import Actor, propose_replay
+from events.queries.letter_filter import LetterFilter
+actor = Actor("olga", "console", may_operate=True)
+print(propose_replay(actor, LetterFilter(group={GROUP!r})).pk)
+"""
+
+
+@pytest.fixture
+def failed(deployment: Deployment) -> Deployment:
+    """Every trade is a dead letter of one group, whose cause is gone now."""
+    trade = {"event_type": "Trading.TradeExecuted", "metadata": {"synthetic": True}}
+    lines = (
+        json.dumps({**trade, "data": {"user_id": n % 50 + 1, "symbol": "STRK", "value": "1000.00"}})
+        for n in range(LETTERS)
+    )
+    published = deployment.manage("publish", "--file", "-", text="\n".join(lines))
+    assert published.returncode == 0, published.stderr
+    deployment.variables["ASTRA_FAULTS"] = "reject:1"
+    worker = deployment.start("runworkers", "--no-supervisor", "--groups", GROUP)
+    eventually(lambda: deployment.count("events_deadletter") == LETTERS, 120, "all have failed")
+    deployment.stop(worker)
+    del deployment.variables["ASTRA_FAULTS"]
+    return deployment
+
+
+def test_five_thousand_are_replayed_while_workers_are_killed(failed: Deployment) -> None:
+    drafts = [failed.manage("shell", "-v0", "-c", FREEZE).stdout.split()[-1] for _ in range(2)]
+    begin = ("operations", "begin", drafts[0], "--reason", "mended", "--rate", str(RATE))
+    assert failed.manage(*begin).returncode == 0
+    assert failed.manage(*begin).returncode == 0, "a second click is the same operation"
+    other = failed.manage("operations", "begin", drafts[1], "--reason", "a second tab")
+    assert (other.returncode, "are part of operation" in other.stderr) == (1, True)
+
+    kills = 0
+    scheduler = failed.start("runscheduler")
+    while failed.count("events_operationitem", "state = 'handled'") < LETTERS and kills < 40:
+        worker = failed.start("runworkers", "--no-supervisor", "--groups", GROUP)
+        time.sleep(KILL_EVERY_S)  # what is tested is that it is killed this often
+        failed.kill(worker)
+        kills += 1
+        if kills == 2:
+            failed.kill(scheduler)
+            scheduler = failed.start("runscheduler")
+    failed.start("runworkers", "--no-supervisor", "--groups", GROUP)
+    shown = failed.manage("operations", "show", drafts[0], "--wait", "60", "--json")
+
+    operation = json.loads(shown.stdout)
+    assert shown.returncode == 0, shown.stderr
+    assert kills >= 3
+    assert (operation["state"], operation["counts"]) == ("done", {"handled": LETTERS})
+    assert failed.count("events_deadletter", "redelivered_at IS NULL") == 0
+    assert failed.count("events_deadletter", "state = 'resolved'") == LETTERS
+    assert failed.count("events_operation", "state <> 'draft'") == 1
+    said = failed.count("events_storedevent", "event_type = 'Financial.RevenueRecorded'")
+    once = "SELECT count(DISTINCT causation_id) FROM events_storedevent WHERE causation_id NOTNULL"
+    assert said == failed.rows(once)[0][0] == LETTERS
+    assert failed.rows("SELECT count(DISTINCT group_id) FROM events_handledevent") == [(1,)]
