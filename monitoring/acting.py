@@ -46,7 +46,7 @@ def may_not_of_size(request: HttpRequest, count: int, verb: str) -> str:
     refused = may_not(request, Role.OPERATOR, verb)
     if refused or count <= MOST_WITHOUT_STEP_UP or stepped_up(request):
         return refused
-    return f"To {verb} more than {MOST_WITHOUT_STEP_UP} your password is asked for again."
+    return f"To {verb} more than {MOST_WITHOUT_STEP_UP} at a time your password is asked for again."
 
 
 def may_not_step_up(request: HttpRequest, role: Role, to: str) -> str:

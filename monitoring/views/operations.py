@@ -93,7 +93,7 @@ def operation(request: PageRequest, pk: int) -> HttpResponse:
         return _draft(request, found, Begun(ramp=found.total > 1))
     context = {
         "operation": found,
-        "may_not": may_not_of_size(request, found.total, "move this operation on"),
+        "may_not": may_not_of_size(request, found.total, "pause, resume or cancel"),
         "results": _results(found, asked),
         "older": _link(asked.result, found.older) if found.older else "",
     }

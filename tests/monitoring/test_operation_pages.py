@@ -125,7 +125,10 @@ def test_more_than_a_hundred_ask_for_the_password_again(operator: Client, failur
     begin = {"reason": "mended", "ramp": "1"}
     page = operator.get(address).content.decode()
     link = "/step-up/?" + urlencode({"next": address})
-    assert 'disabled title="To replay more than 100 your password is asked for again."' in page
+    assert (
+        'disabled title="To replay more than 100 at a time your password is asked for again."'
+        in page
+    )
     assert link in page
     assert operator.post(f"{address}begin/", begin).status_code == 409
     assert Operation.objects.get().state == "draft"
