@@ -44,6 +44,17 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How long there is room for what a group does not finish; `seconds` None when that does not
+    shrink or nobody knows."""
+
+    kind: Literal["ok", "warn", "bad", "none"]
+    text: str
+    """``enough: not growing``, ``about 2 h 5 min until ...``, ``unknown, because ...``."""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Need:
     """One thing that needs somebody: `subject` (a link), then `sentence`, then `detail` below."""
 
@@ -59,13 +70,16 @@ class Need:
 
 
 def needs(
-    snapshot: Snapshot, flow: Callable[[str], Flow], bus_seen_at: datetime | None = None
+    snapshot: Snapshot,
+    flow: Callable[[str], Flow],
+    room: Callable[[str], Room | None],
+    bus_seen_at: datetime | None = None,
 ) -> tuple[Need, ...]:
     """Everything that needs attention; empty when all is quiet.
 
-    `flow` gives the present rates of a group; `bus_seen_at` is when the bus last answered. A bus
-    that cannot be reached explains every other figure, so it stands alone with what is known
-    without it.
+    `flow` gives the present rates of a group, `room` how long there is room for it; `bus_seen_at`
+    is when the bus last answered. A bus that cannot be reached explains every other figure, so it
+    stands alone with what is known without it.
     """
     found = [*_bus(snapshot, bus_seen_at), *_workers(snapshot), *_relay(snapshot)]
     found += [*_losses(snapshot), *_held_back(snapshot)]
@@ -73,6 +87,7 @@ def needs(
         found += [need for group in snapshot.groups for need in _breakers(group)]
         late = [group for group in snapshot.worst_first() if not group.breakers]
         found += [need for group in late for need in _behind(group, flow)]
+        found += [need for group in snapshot.groups for need in _short_of_room(group, room)]
     found += _dead_letters(snapshot)
     return tuple(sorted(found, key=lambda need: need.kind != "bad"))
 
@@ -215,6 +230,20 @@ def _behind(group: GroupState, flow: Callable[[str], Flow]) -> Iterator[Need]:
         since=group.oldest_waiting_at,
         detail=f"{number(group.lag)} waiting · {counted(group.workers, 'worker')}",
     )
+
+
+def _short_of_room(group: GroupState, room: Callable[[str], Room | None]) -> Iterator[Need]:
+    left = room(group.name)
+    if left and left.kind in ("bad", "warn"):
+        yield Need(
+            "bad" if left.kind == "bad" else "warn",
+            "room",
+            group.name,
+            f"leaves room for {left.text}.",
+            url=reverse("group", args=[group.name]),
+            action="Open group",
+            detail="what is unfinished is never trimmed: start more workers, or give it more room",
+        )
 
 
 def _dead_letters(snapshot: Snapshot) -> Iterator[Need]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from events.queries import dead_letters
 from events.queries.dead_letters import Letter
@@ -15,6 +16,7 @@ from monitoring.attention import BEHIND_S, Need, needs
 from monitoring.charts import Point
 from monitoring.formats import counted, duration, number, rate, spelled
 from monitoring.group_rows import GroupRow, flow_of, present, rows_of
+from monitoring.headroom import least, rooms
 from monitoring.readings import readings
 
 WINDOWS = {"1h": 3600, "24h": 86_400, "7d": 7 * 86_400}
@@ -76,9 +78,14 @@ class Overview:
 
 
 def overview(snapshot: Snapshot, window: str) -> Overview:
-    """Read the samples of a window and put the page together. At most six SQL statements."""
+    """Read the samples of a window and put the page together. At most seven SQL statements."""
     recent, past = present(snapshot), samples.history(WINDOWS[window])
-    found = needs(snapshot, lambda name: flow_of(name, recent), readings.bus_seen_at)
+    found = needs(
+        snapshot,
+        lambda name: flow_of(name, recent),
+        partial(least, rooms(snapshot)),
+        readings.bus_seen_at,
+    )
     domains = _domains(snapshot, recent, past)
     return Overview(
         at=snapshot.at,
@@ -97,7 +104,7 @@ def overview(snapshot: Snapshot, window: str) -> Overview:
 def needs_count(snapshot: Snapshot) -> int:
     """How many things need attention, for the sample that is about to be kept."""
     recent = present(snapshot)
-    return len(needs(snapshot, lambda name: flow_of(name, recent)))
+    return len(needs(snapshot, lambda name: flow_of(name, recent), partial(least, rooms(snapshot))))
 
 
 def published(values: samples.Values) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import msgspec
 from django.db.models import Max
@@ -20,6 +21,9 @@ from events import every
 from events.queries.snapshot import GroupState, Snapshot
 from monitoring.charts import Point
 from monitoring.models import Sample
+
+if TYPE_CHECKING:
+    from events.transport.base import StreamGroup
 
 TICK_S = 5
 """How often the whole is measured, in seconds."""
@@ -66,6 +70,9 @@ class Values(msgspec.Struct, frozen=True):
     groups: dict[str, GroupValues]
     streams: dict[str, int] = {}
     """Entries ever appended; only in rows a minute apart or more: there may be a thousand types."""
+    unfinished: dict[str, int] | None = None
+    """``stream group`` -> entries before the group or with it, where there are any; in the same
+    rows. None in rows of an earlier version, and while the bus was away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,13 @@ def values_of(snapshot: Snapshot) -> Values:
         domains=domains,
         groups={group.name: _group_values(group) for group in snapshot.groups},
         streams=streams,
+        unfinished=_unfinished(snapshot) if reachable else None,
     )
+
+
+def unfinished(place: StreamGroup) -> int:
+    """Entries of one stream that a group has before it or with it."""
+    return (place.lag or 0) + place.pending
 
 
 def record(at: datetime, values: Values, needs: int) -> frozenset[int]:
@@ -132,7 +145,7 @@ def record(at: datetime, values: Values, needs: int) -> frozenset[int]:
     rows = Sample.objects.order_by().values_list("resolution_s")
     newest = dict(rows.annotate(newest=Max("at")))
     due = [step for step in KEPT_S if _is_due(newest.get(step), at, step)]
-    short = msgspec.structs.replace(values, streams={})
+    short = msgspec.structs.replace(values, streams={}, unfinished=None)
     bodies = {
         step: msgspec.json.encode(short if step < STREAMS_S else values).decode() for step in due
     }
@@ -230,6 +243,16 @@ def _group_values(group: GroupState) -> GroupValues:
         delivered=group.delivered,
         dead=group.dead_letters,
     )
+
+
+def _unfinished(snapshot: Snapshot) -> dict[str, int]:
+    return {
+        f"{stream.name} {place.name}": count
+        for stream in snapshot.streams
+        if stream.info
+        for place in stream.info.groups
+        if (count := unfinished(place))
+    }
 
 
 def _known(values: Iterable[float | None]) -> list[float]:

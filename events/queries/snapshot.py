@@ -11,6 +11,7 @@ from django.db.models import Count
 
 from events import transport
 from events.audit import DATA_LOST, PUT_BACK
+from events.conf import bus_settings
 from events.envelope import now
 from events.errors import BusUnavailable
 from events.groups import Group, groups
@@ -142,6 +143,8 @@ class Snapshot:
     """Why the relay goes slowly, and on which streams."""
     losses: Losses | None = None
     """Of the last hour."""
+    backlog_cap: int = 0
+    """Entries a group may be behind on one stream until nothing is added to it; 0: no cap."""
 
     def group(self, name: str) -> GroupState | None:
         """The state of the group called `name`."""
@@ -186,6 +189,7 @@ def take() -> Snapshot:
         faults=", ".join(sorted({worker.faults for worker in reading.workers if worker.faults})),
         pressure=too_much(reading.bus.server, reading.streams),
         losses=losses_since(at - LOSSES_SHOWN),
+        backlog_cap=bus_settings().backlog_cap,
     )
 
 

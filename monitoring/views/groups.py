@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from events.queries import groups as query
 from monitoring import group_rows
+from monitoring.headroom import least, rooms
 from monitoring.missing import missing
 from monitoring.readings import readings
 
@@ -27,9 +28,12 @@ def group(request: HttpRequest, name: str) -> HttpResponse:
     found = query.load(name, snapshot)
     if found is None:
         return missing(request, "group", name, (f"Declared are {', '.join(query.names())}.",))
+    room_of = rooms(snapshot)
     context = {
         "snapshot": snapshot,
         "group": found,
         "row": group_rows.row(snapshot, name),
+        "room": least(room_of, name),
+        "places": [(place, room_of.get((place.stream, name))) for place in found.places],
     }
     return render(request, "group.html", context)

@@ -10,7 +10,9 @@ from tests.monitoring.snapshots import NOW, SERVER, away, behind, group, snapsho
 
 
 def found(now: Snapshot, flow: Flow | None = None) -> list[Need]:
-    return list(needs(now, lambda name: flow or Flow(), NOW - timedelta(seconds=33)))
+    return list(
+        needs(now, lambda name: flow or Flow(), lambda name: None, NOW - timedelta(seconds=33))
+    )
 
 
 def only(now: Snapshot, flow: Flow | None = None) -> Need:
