@@ -68,6 +68,13 @@ def test_memory_counts_where_it_ends_first() -> None:
     assert found.text.endswith("until the server's memory is full")
 
 
+def test_what_is_unfinished_is_kept_with_each_minute() -> None:
+    kept = samples.values_of(standing(7, pending=2))
+
+    assert kept.unfinished == {f"{STREAM} {GROUP}": 9}
+    assert samples.values_of(standing(0)).unfinished == {}
+
+
 @pytest.mark.parametrize("before", [300, 200])
 def test_what_does_not_grow_has_room(before: int) -> None:
     found = room(standing(200), {f"{STREAM} {GROUP}": before})
