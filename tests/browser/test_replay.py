@@ -138,3 +138,41 @@ user.set_password({PASSWORD!r})
 user.save()
 user.groups.add(Group.objects.get(name="viewer"))
 """
+
+
+def operations(brittle: Brittle) -> list[dict[str, Any]]:
+    """All that were begun."""
+    listed: list[dict[str, Any]] = json.loads(brittle.manage("operations", "list", "--json"))
+    return listed
+
+
+def test_a_replay_of_all_is_one_operation_and_stops_by_itself_where_it_still_fails(
+    brittle: Brittle, tab: Page, failed: str, publisher: Publisher
+) -> None:
+    last = [publisher.trade() for _ in range(55)][-1]
+    eventually(lambda: brittle.letter_of(last), 60, "all have failed")
+    tab.goto(f"/dead-letters/?group={GROUP}")
+    tab.get_by_role("link", name="Look and replay").first.click()
+    tab.get_by_role("button", name="Replay all of this failure").click()
+    heading = tab.locator("#draft h2")
+    expect(heading).to_contain_text("as of")
+    total = int(heading.inner_text().split()[0])
+    publisher.trade()
+
+    second = tab.context.new_page()
+    second.goto(tab.url)
+    for page in (tab, second):
+        page.get_by_label("Why?").fill("trying without mending")
+    tab.get_by_role("button", name=f"Replay {total} to {GROUP}").dblclick()
+    expect(tab.locator("#operation")).to_contain_text("stopped by itself", timeout=30_000)
+    second.get_by_role("button", name=f"Replay {total} to {GROUP}").click()
+
+    expect(second.locator("#operation")).to_contain_text("stopped by itself")
+    expect(tab.locator("#operation")).to_contain_text(
+        f"1 of 1 failed again, more than 10 %; {total - 1} were not tried"
+    )
+    (newest,) = [one for one in operations(brittle) if one["total"] == total]
+    assert (newest["total"], newest["counts"]) == (
+        total,
+        {"failed again": 1, "not sent": total - 1},
+    )
