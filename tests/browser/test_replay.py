@@ -102,6 +102,7 @@ def test_some_are_selected_and_what_fails_again_is_said(
 ) -> None:
     tab.goto(f"/dead-letters/?group={GROUP}")
     tab.get_by_role("link", name="Look and replay").first.click()
+    expect(tab.locator("input[name=id]:checked").first).to_be_visible()
     button = tab.locator("button[data-counts=Replay]")
     expect(button).to_have_text(f"Replay {tab.locator('input[name=id]:checked').count()} selected…")
     tab.locator("[data-check-all]").uncheck()
