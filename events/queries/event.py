@@ -10,7 +10,7 @@ from uuid import UUID
 from events.envelope import now
 from events.errors import UnknownType
 from events.models import StoredEvent
-from events.privacy import sensitive_fields
+from events.privacy import hidden
 from events.queries.chain_steps import Status, outcome_status
 from events.queries.outcomes import Outcome, outcomes_of
 from events.queries.recorded import Recorded
@@ -75,7 +75,6 @@ def load(event_id: UUID) -> EventView | None:
     record, at = Recorded.of(row), now()
     outcomes = outcomes_of([record], at)
     children = _children(record)
-    fields = sensitive_fields(record.event.event_type, record.event.event_version)
     return EventView(
         at=at,
         record=record,
@@ -85,7 +84,7 @@ def load(event_id: UUID) -> EventView | None:
         parent=_parent(record),
         children=children[:CHILDREN_SHOWN],
         more_children=len(children) > CHILDREN_SHOWN,
-        masked=tuple(name for name in record.event.data if fields is None or name in fields),
+        masked=tuple(hidden(record.event)),
     )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from events.errors import Problem
 from events.models import StoredEvent
-from events.privacy import MASK, masked
+from events.privacy import hidden
 from events.queries.type_fields import NOTHING, Field, fields_of
 from events.registry import EventType
 
@@ -84,12 +84,14 @@ def by_field(problems: tuple[Problem, ...]) -> dict[str, str]:
 
 
 def values_of_event(entry: EventType, event_id: UUID) -> dict[str, Any] | None:
-    """The payload of a stored event of the type, without what is personal or secret; None when
-    there is no such event. One statement."""
+    """The payload of a stored event of the type, without what is not shown; None when there is no
+    such event. One statement."""
     row = StoredEvent.objects.filter(event_id=event_id, event_type=entry.name).first()
     if row is None:
         return None
-    return {name: value for name, value in masked(row.event).items() if value != MASK}
+    event = row.event
+    unseen = hidden(event)
+    return {name: value for name, value in event.data.items() if name not in unseen}
 
 
 def _hint(field: Field) -> str:

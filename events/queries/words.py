@@ -10,7 +10,7 @@ from typing import Any
 
 from events.envelope import Event
 from events.errors import UnknownType
-from events.privacy import masked
+from events.privacy import hidden, masked
 from events.registry import registry
 
 LONGEST = 60
@@ -24,9 +24,9 @@ Data = Mapping[str, Any]
 
 def summary(event: Event) -> str:
     """What the event says, e.g. ``value 5000.00``, ``+50 XP``, ``15 → 16``; may be empty."""
-    data = masked(event)
+    data, unseen = masked(event), hidden(event)
     for fields, words in RULES:
-        if all(data.get(field) not in (None, "", []) for field in fields):
+        if all(data.get(field) not in (None, "", []) and field not in unseen for field in fields):
             return _shortened(words(data))
     return _shortened(_first_plain_value(data, skip=event.entity_id))
 

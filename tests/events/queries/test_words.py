@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from events import Event
+from events.privacy import MASK
 from events.queries import words
 from events.registry import registry
 
@@ -62,6 +64,15 @@ def test_a_summary_never_shows_a_personal_field() -> None:
     event = Event.new("Social.SocialProfileCreated", {"user_id": 1, "display_name": "Ada Lovelace"})
 
     assert "Ada" not in words.summary(event)
+
+
+def test_a_summary_is_not_made_of_what_is_masked() -> None:
+    """Words that want a number would fail over it."""
+    event = Event.new("Social.SocialInteraction", {"user_id": 1, "kind": "like"})
+    unknown = replace(event, event_type="Other.Thing", data={"days": 4111, "points": 1})
+
+    assert words.summary(unknown) == f"days {MASK}"
+    assert words.summary(replace(event, data={**event.data, "days": 4111})) == "like"
 
 
 def test_a_long_summary_is_cut_and_says_so() -> None:
