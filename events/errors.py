@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
+
+from events.quoting import MOST_QUOTED, quoted, told
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+MOST_LISTED = 20
+"""Problems that one message tells; a payload may have ten thousand fields too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +27,25 @@ class Problem:
         return f"{self.field}: {self.reason}"
 
 
+def problems_in(error: ValidationError, *prefix: str) -> tuple[Problem, ...]:
+    """What a model refused, field by field behind `prefix`; no value is repeated."""
+    return tuple(
+        Problem(
+            ".".join([*prefix, *(told(str(part), MOST_QUOTED) for part in wrong["loc"])])
+            or "event",
+            told(wrong["msg"].removeprefix("Value error, ")),
+        )
+        for wrong in error.errors(include_url=False, include_input=False)
+    )
+
+
+def listed(problems: Sequence[Problem]) -> str:
+    """Problems as one sentence: the first MOST_LISTED, and how many more there are."""
+    shown = [str(problem) for problem in problems[:MOST_LISTED]]
+    more = len(problems) - len(shown)
+    return "; ".join([*shown, f"and {more:,} more"] if more else shown)
+
+
 class AstraError(Exception):
     """Base of every error raised by this package."""
 
@@ -27,19 +55,22 @@ class ConfigurationError(AstraError):
 
 
 class InvalidEvent(AstraError):
-    """The producer must act: the event breaks the rules in `problems`."""
+    """The producer must act: the event breaks the rules in `problems`.
+
+    `event_type` is what it calls itself, as it came; the message has no more of it than it needs.
+    """
 
     def __init__(self, event_type: str, problems: tuple[Problem, ...]) -> None:
         self.event_type = event_type
         self.problems = problems
-        super().__init__(f"{event_type}: " + "; ".join(str(problem) for problem in problems))
+        super().__init__(f"{told(event_type, MOST_QUOTED)}: {listed(problems)}")
 
 
 class UnknownType(InvalidEvent):
     """The producer must act: no such event type is registered."""
 
     def __init__(self, event_type: str, hint: str = "") -> None:
-        reason = f"{event_type!r} is not a registered event type{hint}"
+        reason = f"{quoted(event_type)} is not a registered event type{hint}"
         super().__init__(event_type, (Problem("event_type", reason),))
 
 
@@ -49,8 +80,8 @@ class UnknownFormat(InvalidEvent):
     def __init__(self, tried: tuple[tuple[str, str], ...]) -> None:
         self.tried = tried
         """Name of each format, and why it is not that."""
-        told = "; ".join(f"not {name}: {why}" for name, why in tried)
-        super().__init__("event", (Problem("event", f"is of no known format ({told})"),))
+        reasons = "; ".join(f"not {name}: {why}" for name, why in tried)
+        super().__init__("event", (Problem("event", f"is of no known format ({reasons})"),))
 
 
 class BusUnavailable(AstraError):

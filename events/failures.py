@@ -9,7 +9,9 @@ import traceback
 from dataclasses import dataclass
 from types import TracebackType
 
-from events.errors import InvalidEvent, Reject, Retry
+from pydantic import ValidationError
+
+from events.errors import InvalidEvent, Reject, Retry, listed, problems_in
 from events.retry import RetryPolicy
 
 MAX_MESSAGE = 2_000
@@ -65,8 +67,15 @@ def _is_delay(delay_s: object) -> bool:
 def describe(error: BaseException) -> tuple[str, str]:
     """Class name and message of an error, for people; also of one whose message fails itself."""
     name = type(error).__name__
-    message = str(traceback.TracebackException(type(error), error, None))
-    return name, storable(message or name)[:MAX_MESSAGE]
+    return name, storable(message_of(error) or name)[:MAX_MESSAGE]
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says; what a model refuses as our own list: pydantic's has addresses of its
+    manual in it, and the values that were refused."""
+    if isinstance(error, ValidationError):
+        return f"{error.title}: {listed(problems_in(error))}"
+    return str(traceback.TracebackException(type(error), error, None))
 
 
 def traceback_text(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from events.envelope import Event
 from events.errors import AstraError, ConfigurationError, InvalidEvent
+from events.failures import message_of
 from events.models import StoredEvent
 from events.registry import Payload, registry
 from events.validation import understood
@@ -57,7 +58,7 @@ class FoldFailed(AstraError):
         name = f"{fold.__module__}.{getattr(fold, '__qualname__', fold)}"
         super().__init__(
             f"the fold {name} failed at {event.label} {event.event_id}: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {message_of(error)}"
         )
         self.event = event
         """What its message may hold values of."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
+
+from events.quoting import quoted
 
 
 def parsed(text: str | bytes) -> Any:
@@ -13,6 +16,11 @@ def parsed(text: str | bytes) -> Any:
         return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
+    except ValueError as error:
+        if not str(error).startswith("Exceeds the limit"):
+            raise
+        most = sys.get_int_max_str_digits()
+        raise ValueError(f"a number in it has more than {most:,} digits") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -20,7 +28,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"{key[:100]!r} stands in one object twice")
+            raise ValueError(f"{quoted(key)} stands in one object twice")
         found[key] = value
     return found
 

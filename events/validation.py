@@ -11,11 +11,21 @@ from uuid import UUID
 
 import msgspec
 from msgspec.structs import asdict, replace
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from events.conf import bus_settings
 from events.envelope import NO_JSON, Event, body_if_sealed, made_by, new_event_id, now, sealed
-from events.errors import InvalidEvent, Problem
+from events.errors import InvalidEvent, Problem, problems_in
+from events.failures import message_of
+from events.quoting import quoted, told
 from events.registry import EventType, Payload, registry, split_version
 from events.versions import brought_up
 
@@ -33,6 +43,19 @@ AS_SAID = "as said"
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
+def _instant(value: Any, validate: ValidatorFunctionWrapHandler) -> datetime:
+    try:
+        found: datetime = validate(value)
+    except ValidationError:
+        raise ValueError(
+            f"is {quoted(value)}; write an instant with its zone, such as 2026-01-15T12:30:15Z"
+        ) from None
+    return found
+
+
+Instant = Annotated[AwareDatetime, WrapValidator(_instant)]
+
+
 @lru_cache(maxsize=1_000)
 def _is_label(text: str) -> bool:
     return 1 <= len(text) <= 200 and text.isprintable()
@@ -47,7 +70,7 @@ class EventValidationModel(BaseModel):
     event_version: Annotated[int, Field(ge=1, le=999_999)] | None = None
     data: dict[str, Any]
     event_id: UUID | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Instant | None = None
     correlation_id: UUID | None = None
     causation_id: UUID | None = None
     producer: Label | None = None
@@ -211,7 +234,8 @@ def _newest(entry: EventType, event: Event) -> tuple[Event, Payload]:
     try:
         newest, data = brought_up(entry, event.data)
     except Exception as error:  # an upcaster is a domain's code
-        reason = f"cannot be brought up from v{entry.version}: {type(error).__name__}: {error}"
+        why = f"{type(error).__name__}: {told(message_of(error))}"
+        reason = f"cannot be brought up from v{entry.version}: {why}"
         raise InvalidEvent(entry.name, (Problem("data", reason),)) from error
     payload = _payload(newest, data)
     brought = replace(event, event_version=newest.version, data=_on_the_wire(payload))
@@ -241,7 +265,7 @@ def encoded(event: Event) -> bytes:
     try:
         body = event.to_json()
     except NO_JSON as error:
-        problem = Problem("data", f"cannot be written as JSON: {error}")
+        problem = Problem("data", f"cannot be written as JSON: {told(str(error))}")
         raise InvalidEvent(event.event_type, (problem,)) from error
     if len(body) > MAX_EVENT_BYTES:
         reason = f"the event has {len(body):,} bytes, at most {MAX_EVENT_BYTES:,} are carried"
@@ -254,7 +278,8 @@ def _envelope(raw: Mapping[str, Any]) -> EventValidationModel:
         return EventValidationModel.model_validate(raw)
     except ValidationError as error:
         label = raw.get("event_type") if isinstance(raw, Mapping) else None
-        raise InvalidEvent(str(label or "event"), _problems(error)) from None
+        named = label if isinstance(label, str) and label else "event"
+        raise InvalidEvent(named, problems_in(error)) from None
 
 
 def _check_version(event_type: str, version: int) -> None:
@@ -271,7 +296,7 @@ def _payload(entry: EventType, data: Mapping[str, Any]) -> Payload:
         payload: Payload = entry.payload.__pydantic_validator__.validate_python(data)
         return payload
     except ValidationError as error:
-        raise InvalidEvent(entry.name, _problems(error, "data")) from None
+        raise InvalidEvent(entry.name, problems_in(error, "data")) from None
 
 
 def _on_the_wire(payload: Payload) -> dict[str, Any]:
@@ -282,20 +307,10 @@ def _on_the_wire(payload: Payload) -> dict[str, Any]:
     return data
 
 
-def _problems(error: ValidationError, *prefix: str) -> tuple[Problem, ...]:
-    return tuple(
-        Problem(
-            ".".join([*prefix, *(str(part) for part in problem["loc"])]) or "event",
-            problem["msg"].removeprefix("Value error, "),
-        )
-        for problem in error.errors(include_url=False, include_input=False)
-    )
-
-
 def _domain_problems(domain: str, entry: EventType) -> list[Problem]:
     if domain == entry.domain:
         return []
-    return [Problem("domain", f"is {domain!r}, but {entry.name} belongs to {entry.domain!r}")]
+    return [Problem("domain", f"is {quoted(domain)}, but {entry.name} belongs to {entry.domain!r}")]
 
 
 def _entity_problems(entry: EventType, entity_id: str) -> list[Problem]:
@@ -314,7 +329,7 @@ def _metadata_problems(metadata: dict[str, Any]) -> list[Problem]:
         json.dumps(metadata, allow_nan=False)  # msgspec would write NaN as null
         msgspec.json.encode(metadata)
     except (TypeError, ValueError, OverflowError) as error:
-        return [Problem("metadata", f"cannot be written as JSON: {error}")]
+        return [Problem("metadata", f"cannot be written as JSON: {told(str(error))}")]
     return []
 
 

@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any, TypeVar
 
 from events.errors import ConfigurationError
+from events.failures import message_of
 from events.registry import EventType, registry
 
 Upcast = Callable[[dict[str, Any]], Mapping[str, Any]]
@@ -77,7 +78,7 @@ def check() -> None:
         except Exception as error:
             raise ConfigurationError(
                 f"the example of {entry.name} v{entry.version}, brought up to v{newest.version}, "
-                f"does not validate: {error}"
+                f"does not validate: {message_of(error)}"
             ) from error
 
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from channels.generic.websocket import AsyncWebsocketConsumer
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from events.errors import problems_in
 from monitoring import live
 from monitoring.access import role_of_session
 from monitoring.tail import hub
@@ -143,7 +144,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             else:
                 self._control(asked)
         except ValidationError as error:
-            await self._send({"kind": "refused", "reason": error.errors()[0]["msg"]})
+            await self._send({"kind": "refused", "reason": problems_in(error)[0].reason})
         except FilterError as error:
             await self._send({"kind": "refused", "reason": str(error)})
 

@@ -8,6 +8,8 @@ from django.core.exceptions import BadRequest
 from django.http import QueryDict
 from pydantic import BaseModel, ValidationError
 
+from events.errors import problems_in
+
 Params = TypeVar("Params", bound=BaseModel)
 
 
@@ -21,9 +23,9 @@ def read(model: type[Params], sent: QueryDict) -> Params:
     try:
         return model.model_validate(_values(model, sent))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][:1]) or "request"
-        raise BadRequest(f"{name}: {first['msg']}") from error
+        first = problems_in(error, "request")[0]
+        name = first.field.removeprefix("request.").partition(".")[0]
+        raise BadRequest(f"{name}: {first.reason}") from error
 
 
 def _values(model: type[BaseModel], sent: QueryDict) -> dict[str, object]:

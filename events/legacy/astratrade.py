@@ -23,6 +23,7 @@ from events.adapters.base import ENVELOPE, object_of, refused
 from events.bus import publish
 from events.envelope import Event, new_event_id, now
 from events.legacy.envelope import Given, full_name, made, with_field
+from events.quoting import quoted
 
 Amount = Decimal | str | int
 """Money: a float has lost its cents before it arrives, and is refused."""
@@ -148,7 +149,7 @@ def _told(old: Any) -> dict[str, Any]:
     if isinstance(old, Mapping | type) or not hasattr(old, "__dict__"):
         raise refused(
             "event",
-            f"is {old!r:.80}; give an object of a class such as XPGainedEvent, or `adapt` it",
+            f"is {quoted(old)}; give an object of a class such as XPGainedEvent, or `adapt` it",
         )
     return {name: value for name, value in vars(old).items() if not name.startswith("_")}
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from events.adapters.base import Adapter, event_of, instant, refused
 from events.envelope import INHERITED_METADATA, Event, stream_name
 from events.errors import UnknownFormat, UnknownType
+from events.quoting import quoted
 from events.registry import registry, split_version
 
 
@@ -86,9 +87,10 @@ def with_field(data: Any, name: str, value: Any) -> Any:
     if value is None or not isinstance(data, Mapping):
         return data
     if data.get(name, value) != value:
+        inside, beside = quoted(data[name]), quoted(value)
         raise refused(
             f"data.{name}",
-            f"is {data[name]!r} in the payload and {value!r} beside it; give one of the two",
+            f"is {inside} in the payload and {beside} beside it; give one of the two",
         )
     return {**data, name: value}
 

@@ -9,6 +9,7 @@ from typing import Any
 from events import strict_json
 from events.adapters import MAX_BODY_BYTES
 from events.errors import InvalidEvent, Problem
+from events.quoting import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Part:
         try:
             return strict_json.parsed(self.text)
         except ValueError as error:
-            raise self._bad(f"is not JSON: {error}") from error
+            raise self._bad(f"is not JSON: {told(str(error))}") from error
 
     def _bad(self, reason: str) -> InvalidEvent:
         return InvalidEvent("event", (Problem(self.what, reason),))

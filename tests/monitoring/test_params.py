@@ -1,7 +1,9 @@
+from typing import Literal, Self
+
 import pytest
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from monitoring import params
 
@@ -31,5 +33,25 @@ def test_a_name_nobody_knows_is_ignored() -> None:
 
 
 def test_a_value_that_does_not_fit_is_refused_with_its_name() -> None:
-    with pytest.raises(BadRequest, match="page: "):
+    with pytest.raises(BadRequest, match=r"^page: Input should be greater than or equal to 1$"):
         params.read(Shown, QueryDict("page=0"))
+
+
+def test_a_value_in_a_list_is_refused_with_the_name_of_the_list() -> None:
+    class Chosen(BaseModel):
+        kind: tuple[Literal["a", "b"], ...] = ()
+
+    with pytest.raises(BadRequest, match=r"^kind: Input should be 'a' or 'b'$"):
+        params.read(Chosen, QueryDict("kind=a,c"))
+
+
+def test_what_a_page_itself_refuses_is_told_in_its_own_words() -> None:
+    class Range(BaseModel):
+        since: int = 0
+
+        @model_validator(mode="after")
+        def _forwards(self) -> Self:
+            raise ValueError("it ends before it begins")
+
+    with pytest.raises(BadRequest, match=r"^request: it ends before it begins$"):
+        params.read(Range, QueryDict("since=7"))
