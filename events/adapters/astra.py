@@ -14,16 +14,21 @@ from events.adapters.base import (
     missing,
     object_of,
     of_its_version,
+    unnamed,
 )
 from events.envelope import Event
+from events.quoting import MOST_QUOTED, told
 from events.registry import registry
 
-KEPT = ("event_id", "correlation_id", "causation_id", "producer", "entity_id")
+KEPT = ("event_id", "correlation_id", "causation_id", "producer", "entity_id", "metadata")
 """Envelope fields that the enhanced shape carries as they are."""
 
 
 OWN = frozenset({"occurred_at", "producer", "entity_id", "metadata"})
 """Fields of the envelope that no other format has under these names."""
+
+CLASS = re.compile("[A-Za-z]+Event")
+"""Name of a class of AstraTrade's first events."""
 
 
 class Envelope:
@@ -36,7 +41,7 @@ class Envelope:
             return why
         foreign = sorted(str(name) for name in raw if name not in ENVELOPE)
         if foreign:
-            return f"has {foreign[0]}, which is no field of the envelope"
+            return f"has {told(foreign[0], MOST_QUOTED)}, which is no field of the envelope"
         name = raw["event_type"]
         if not isinstance(name, str) or "." in name or not OWN.isdisjoint(raw):
             return ""
@@ -65,7 +70,7 @@ class GamificationEventAdapter:
         if "data" in raw:
             return "has data, where this shape has the payload's own fields"
         name = raw["event_type"]
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z]+Event", name):
+        if not isinstance(name, str) or not CLASS.fullmatch(name):
             return "its event_type is not the name of a class such as XPGainedEvent"
         return ""
 
@@ -81,8 +86,11 @@ class GamificationEventAdapter:
         )
 
     def write(self, event: Event) -> Any:
+        domain, _, name = event.event_type.partition(".")
+        if domain != "Gamification" or not CLASS.fullmatch(f"{name}Event"):
+            raise unnamed(self.name, event)
         return {
-            "event_type": event.event_type.rpartition(".")[2] + "Event",
+            "event_type": f"{name}Event",
             "event_id": str(event.event_id),
             "occurred_at": event.occurred_at.isoformat(),
             "event_version": event.event_version,
@@ -106,7 +114,7 @@ class SimpleEventAdapter:
         if why := missing(raw, ("type", "data")):
             return why
         more = sorted(str(name) for name in raw if name not in ("type", "data"))
-        return f"has {more[0]} beside type and data" if more else ""
+        return f"has {told(more[0], MOST_QUOTED)} beside type and data" if more else ""
 
     def read(self, raw: Any, headers: Headers) -> Event:
         if isinstance(raw, Mapping):
@@ -125,7 +133,7 @@ class EnhancedEventAdapter:
     """AstraTrade's enhanced events of one domain: envelope and payload in one flat object.
 
     ``{"event_type": "TradeExecuted", "domain": "trading", "correlation_id": ..., "producer": ...}``
-    and the payload's own fields beside them. Carries everything but metadata.
+    and the payload's own fields beside them. Carries everything; metadata where there are any.
     """
 
     def __init__(self, domain: str) -> None:
@@ -151,8 +159,12 @@ class EnhancedEventAdapter:
         )
 
     def write(self, event: Event) -> Any:
+        if event.domain != self.domain:
+            raise unnamed(self.name, event)
         envelope = event.to_dict()
-        del envelope["data"], envelope["metadata"]
+        del envelope["data"]
+        if not event.metadata:
+            del envelope["metadata"]
         envelope["event_type"] = event.event_type.partition(".")[2]
         return {**envelope, **event.data}
 

@@ -10,6 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from events import strict_json
 from events.envelope import Event
 from events.errors import InvalidEvent, Problem, UnknownType
+from events.quoting import MOST_QUOTED, told
 from events.registry import EventType, registry, split_version
 from events.validation import validated
 
@@ -38,7 +39,10 @@ class Adapter(Protocol):
         ...
 
     def write(self, event: Event) -> Any:
-        """The event in this format, JSON-ready; what the format cannot carry is left out."""
+        """The event in this format, JSON-ready; what the format cannot carry is left out.
+
+        Raises InvalidEvent naming format and type where the format has no name for the type.
+        """
         ...
 
 
@@ -85,7 +89,7 @@ def _versions(event_type: Any, version: Any) -> tuple[EventType, ...]:
     try:
         entry = registry.resolve(event_type, version)
         named = version is not None or split_version(event_type)[1] is not None
-    except (UnknownType, TypeError):
+    except (UnknownType, TypeError, ValueError):  # no text, or a version of many digits
         return ()
     return (entry,) if named else registry.versions(entry.name)
 
@@ -102,7 +106,7 @@ def object_in(text: str | bytes, field: str) -> Mapping[str, Any]:
         found = strict_json.parsed(text)
     except ValueError as error:
         raise refused(
-            field, f"holds no JSON: {error}; send an object, or JSON text of one"
+            field, f"holds no JSON: {told(str(error))}; send an object, or JSON text of one"
         ) from error
     if not isinstance(found, Mapping):
         raise refused(field, f"is JSON text of {_kind(found)}; send an object, or JSON text of one")
@@ -110,15 +114,13 @@ def object_in(text: str | bytes, field: str) -> Mapping[str, Any]:
 
 
 def instant(value: Any) -> Any:
-    """A time as the envelope wants it: ISO 8601, or seconds since 1970. One without a zone is UTC,
-    as all legacy formats mean it. What is no time is given back, for validation to name."""
+    """A time as the envelope wants it: ISO 8601, or seconds since 1970; a number that would be
+    beyond the year 9999 is milliseconds. One without a zone is UTC, as all legacy formats mean it.
+    What is no time is given back, for validation to name."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        try:
-            return datetime.fromtimestamp(value, UTC)
-        except (ValueError, OverflowError, OSError):
-            return str(value)
+        return _since_1970(value)
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -127,6 +129,15 @@ def instant(value: Any) -> Any:
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)
     return value
+
+
+def _since_1970(number: float) -> Any:
+    for unit_s in (1, 1_000):
+        try:
+            return datetime.fromtimestamp(number / unit_s, UTC)
+        except (ValueError, OverflowError, OSError):
+            continue
+    return number
 
 
 def stable_id(source: str, given: str) -> UUID:
@@ -148,9 +159,46 @@ def _encodable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+def with_foreign(metadata: Any, name: str, foreign: Mapping[str, Any]) -> Any:
+    """Metadata that keep under `name` what an event of a format holds and nobody here knows.
+
+    Metadata that are no object are given back, for validation to name.
+    """
+    own = {} if metadata is None else metadata
+    if not foreign or not isinstance(own, Mapping):
+        return own
+    kept = own.get(name, {})
+    if not isinstance(kept, Mapping):
+        raise refused(f"metadata.{name}", "must be an object: fields of the format are kept there")
+    return {**own, name: {**kept, **foreign}}
+
+
+def without_foreign(
+    metadata: Mapping[str, Any], name: str, known: Collection[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `with_foreign` kept, to be written where it stood, and the metadata without it. What
+    would take the place of a field that the format knows stays where it is."""
+    kept = metadata.get(name)
+    if not isinstance(kept, Mapping) or kept.keys() <= set(known):
+        return {}, dict(metadata)
+    foreign = {field: value for field, value in kept.items() if field not in known}
+    within = {field: value for field, value in kept.items() if field in known}
+    rest = {field: value for field, value in metadata.items() if field != name}
+    return foreign, {**rest, name: within} if within else rest
+
+
+def unnamed(name: str, event: Event) -> InvalidEvent:
+    """The error for an event whose type the format `name` has no name for."""
+    reason = (
+        f"the format {name} has no name for {event.label}; "
+        "astra and cloudevents have one for every type"
+    )
+    return InvalidEvent(event.event_type, (Problem("event_type", reason),))
+
+
 def refused(field: str, reason: str) -> InvalidEvent:
-    """The error for one field of a foreign event."""
-    return InvalidEvent("event", (Problem(field, reason),))
+    """The error for one field of a foreign event, which may be called anything."""
+    return InvalidEvent("event", (Problem(told(field, MOST_QUOTED), reason),))
 
 
 def _kind(raw: Any) -> str:

@@ -5,11 +5,31 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from events.adapters.base import Headers, event_of, instant, missing, object_of
+from events.adapters.base import (
+    Headers,
+    event_of,
+    instant,
+    missing,
+    object_of,
+    unnamed,
+    with_foreign,
+    without_foreign,
+)
 from events.envelope import Event
 
 DOTTED = re.compile(r"[A-Z][A-Za-z]*(\.[A-Z][A-Za-z]*){1,2}\.v[0-9]{1,6}")
 """``{Domain}.{Entity}.{Action}.{Version}``."""
+
+KNOWN = frozenset(
+    {
+        "event_type", "event_version", "event_id", "timestamp", "correlation_id", "causation_id",
+        "source", "aggregate_id", "payload", "metadata",
+    }
+)  # fmt: skip
+"""Fields that mean something here."""
+
+FOREIGN = "tradesense"
+"""Key of the metadata under which the others are kept."""
 
 
 class TradeSenseAdapter:
@@ -18,7 +38,7 @@ class TradeSenseAdapter:
     Carries everything: ``event_id``, ``correlation_id``, ``causation_id``, ``source`` (the
     producer), ``aggregate_id`` (the entity) and ``metadata`` stand beside them. The version is that
     of the type's name, and an ``event_version`` that says another is refused. The payload may be
-    JSON text.
+    JSON text. A field that means nothing here is kept in the metadata and written again.
     """
 
     name = "tradesense"
@@ -41,13 +61,21 @@ class TradeSenseAdapter:
             causation_id=raw.get("causation_id"),
             producer=raw.get("source"),
             entity_id=raw.get("aggregate_id"),
-            metadata=raw.get("metadata"),
+            metadata=with_foreign(
+                raw.get("metadata"),
+                FOREIGN,
+                {name: value for name, value in raw.items() if name not in KNOWN},
+            ),
             event_version=raw.get("event_version"),
         )
 
     def write(self, event: Event) -> Any:
+        if not DOTTED.fullmatch(event.label):
+            raise unnamed(self.name, event)
         told = event.to_dict()
+        foreign, metadata = without_foreign(told["metadata"], FOREIGN, KNOWN)
         return {
+            **foreign,
             "event_type": event.label,
             "event_id": told["event_id"],
             "timestamp": told["occurred_at"],
@@ -56,5 +84,5 @@ class TradeSenseAdapter:
             "source": event.producer,
             "aggregate_id": event.entity_id,
             "payload": told["data"],
-            "metadata": told["metadata"],
+            "metadata": metadata,
         }

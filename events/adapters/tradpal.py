@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 
-from events.adapters.base import ENVELOPE, Headers, event_of, instant, missing, object_of
+from events.adapters.base import ENVELOPE, Headers, event_of, instant, missing, object_of, unnamed
 from events.envelope import Event
 from events.registry import EventType, registry
 
@@ -56,9 +56,11 @@ class TradPalAdapter:
         )
 
     def write(self, event: Event) -> Any:
+        spellings = (alias for one in registry.versions(event.event_type) for alias in one.aliases)
+        name = next(filter(SNAKE.fullmatch, spellings), None)
+        if name is None:
+            raise unnamed(self.name, event)
         told = event.to_dict()
-        entry = registry.resolve(event.event_type)
-        name = next((alias for alias in entry.aliases if SNAKE.fullmatch(alias)), event.event_type)
         return {
             "event_type": name,
             "event_id": told["event_id"],

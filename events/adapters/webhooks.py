@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from events import strict_json
-from events.adapters.base import Headers, event_of, instant, refused, stable_id
+from events.adapters.base import Headers, event_of, instant, refused, stable_id, unnamed
 from events.conf import bus_settings
 from events.envelope import Event
-from events.errors import ConfigurationError, UnknownType
+from events.errors import ConfigurationError, UnknownType, listed, problems_in
 from events.registry import registry
 
 CONSTANT = "="
@@ -74,6 +74,8 @@ class WebhookAdapter:
     def write(self, event: Event) -> Any:
         """A body that is read as this event again: an example for whoever configures it."""
         mapping = self._mapping
+        if event.label != registry.resolve(mapping.type).label:
+            raise unnamed(self.name, event)
         body: dict[str, Any] = {}
         for path, wanted in mapping.when.items():
             _put(body, path, wanted)
@@ -116,9 +118,8 @@ def _checked(label: str, given: Any) -> WebhookMapping:
         mapping = WebhookMapping.model_validate(given)
         fields = registry.resolve(mapping.type).payload.model_fields
     except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, wrong["loc"])) or "it"
-        raise ConfigurationError(f"{named}: {where}: {wrong['msg']}") from error
+        wrong = listed(problems_in(error)).removeprefix("event: ")
+        raise ConfigurationError(f"{named}: {wrong}") from error
     except UnknownType as error:
         raise ConfigurationError(f"{named}: {error.problems[0].reason}") from error
     unknown = sorted(set(mapping.data) - set(fields))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from events import Event, InvalidEvent, UnknownFormat, adapt
 from events.adapters import AdapterRegistry, adapters
@@ -37,7 +39,7 @@ def said(entry: EventType) -> Event:
 def is_carried(name: str, entry: EventType) -> bool:
     """Whether a format has a word for the type."""
     if name == "astratrade-legacy":
-        return entry.domain == "gamification" and entry.version == 1
+        return entry.domain == "gamification"
     if name.endswith("-enhanced"):
         return entry.domain == name.removesuffix("-enhanced")
     if name == "tradpal":
@@ -45,12 +47,25 @@ def is_carried(name: str, entry: EventType) -> bool:
     return True
 
 
+UNNAMED = [
+    ("astratrade-legacy", "Trading.TradeExecuted"),
+    ("astratrade-legacy", "Gamification.Clan.Joined"),
+    ("trading-enhanced", "Social.SocialInteraction"),
+    ("social-enhanced", "Trading.TradeExecuted"),
+    ("tradpal", "Trading.TradeExecuted"),
+    ("tradpal", "Nobodys.Type"),
+    ("tradesense", "odd"),
+    ("astratrade-legacy", "odd"),
+]
+"""Formats, and types that they have no name for."""
+
+
 KEPT = {
     "astra": ENVELOPE,
     "cloudevents": ENVELOPE,
     "tradesense": ENVELOPE,
-    "trading-enhanced": ENVELOPE - {"metadata"},
-    "social-enhanced": ENVELOPE - {"metadata"},
+    "trading-enhanced": ENVELOPE,
+    "social-enhanced": ENVELOPE,
     "tradpal": ENVELOPE - {"metadata"},
     "astratrade-legacy": {
         "event_id", "event_type", "event_version", "occurred_at", "domain", "entity_id", "data",
@@ -75,6 +90,89 @@ def test_what_is_written_is_read_as_the_same_event(name: str, entry: EventType) 
         assert getattr(read, field) == getattr(event, field), field
 
 
+@pytest.mark.parametrize(("name", "event_type"), UNNAMED)
+def test_a_type_that_a_format_has_no_name_for_is_not_written(name: str, event_type: str) -> None:
+    """Under a name that is not the format's it would be read as another, or by nobody."""
+    event = replace(said(registry.resolve("Trading.TradeExecuted")), event_type=event_type)
+    event = replace(event, domain=event_type.partition(".")[0].lower())
+
+    with pytest.raises(InvalidEvent) as refused:
+        adapters().named(name).write(event)
+
+    assert refused.value.event_type == event_type
+    assert f"the format {name} has no name for {event_type}.v1; " in str(refused.value)
+
+
+def test_the_other_pairs_of_format_and_type_are_refused_when_they_are_written() -> None:
+    for name in KEPT:
+        for entry in TYPES:
+            if (name, entry) not in PAIRS:
+                with pytest.raises(InvalidEvent, match=f"the format {name} has no name for"):
+                    adapters().named(name).write(said(entry))
+
+
+@pytest.mark.parametrize("beside", [{"session": {"id": 7}, "desk": None}, {"occurred_at": "x"}])
+@pytest.mark.parametrize("metadata", [None, {"synthetic": True}, {"tradesense": {"payload": 1}}])
+def test_what_tradesense_says_beside_is_kept_and_written_where_it_stood(
+    beside: dict[str, Any], metadata: Any
+) -> None:
+    written = adapters().named("tradesense").write(said(registry.resolve("Challenge.Started")))
+
+    event = adapt({**written, **beside, "metadata": metadata})
+
+    own = metadata or {}
+    assert event.metadata == {**own, "tradesense": {**own.get("tradesense", {}), **beside}}
+    again = adapters().named("tradesense").write(event)
+    assert {name: again[name] for name in beside} == beside
+    assert again["metadata"] == own
+    assert adapt(again) == event
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"tradesense": 7}, {"tradesense": {}}, {"tradesense": {"source": "x"}}, {}]
+)
+def test_metadata_that_only_look_kept_stay_where_they_are(metadata: dict[str, Any]) -> None:
+    example = registry.resolve("Trading.TradeExecuted").example
+    event = Event.new("Trading.TradeExecuted", example, metadata=metadata)
+
+    written = adapters().named("tradesense").write(event)
+
+    assert written["metadata"] == metadata
+    assert adapt(written) == event
+
+
+@pytest.mark.parametrize("metadata", [[1], "text", 7])
+def test_metadata_that_are_no_object_are_refused_by_name(metadata: Any) -> None:
+    written = adapters().named("tradesense").write(said(registry.resolve("Challenge.Started")))
+
+    with pytest.raises(InvalidEvent, match="metadata: Input should be a valid dictionary"):
+        adapt({**written, "desk": 7, "metadata": metadata})
+
+
+@pytest.mark.parametrize("domain", ["trading", "social"])
+def test_an_enhanced_event_without_metadata_is_written_without(domain: str) -> None:
+    entry = next(entry for entry in TYPES if entry.domain == domain)
+
+    written = adapters().named(f"{domain}-enhanced").write(Event.new(entry.label, entry.example))
+
+    assert "metadata" not in written
+
+
+def test_a_version_of_a_tradpal_type_has_the_name_of_the_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A version says its aliases itself, or none; the type is spelled by them all the same."""
+    for shelf in ("_types", "_names", "_latest", "_streams"):
+        monkeypatch.setattr(registry, shelf, dict(getattr(registry, shelf)))
+    quote = registry.resolve("market_data_update")
+    registry.register(dataclasses.replace(quote, version=2, aliases=()))
+
+    event = Event.new(quote.name, quote.example)
+
+    assert event.event_version == 2
+    assert adapters().named("tradpal").write(event)["event_type"] == "market_data_update"
+
+
 def test_every_format_has_types_and_every_type_a_format() -> None:
     assert {name for name, _ in PAIRS} == set(KEPT) == set(adapters().names)
     assert not any(set(entry.payload.model_fields) & ENVELOPE for entry in TYPES)
@@ -92,8 +190,24 @@ def test_a_legacy_time_without_a_zone_is_utc_and_seconds_are_understood() -> Non
 
     assert adapt(written).occurred_at == AT.replace(microsecond=0)
     assert adapt({**written, "timestamp": 1_768_480_215}).occurred_at == AT.replace(microsecond=0)
-    with pytest.raises(InvalidEvent, match="occurred_at"):
+    with pytest.raises(
+        InvalidEvent, match="occurred_at: is 'noon'; write an instant with its zone"
+    ):
         adapt({**written, "timestamp": "noon"})
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_number_beyond_the_calendar_is_milliseconds(text: bool) -> None:
+    def of(timestamp: int) -> dict[str, Any]:
+        written = (
+            adapters().named("tradesense").write(said(registry.resolve("Gamification.LevelUp")))
+        )
+        return {**written, "timestamp": str(timestamp) if text else timestamp}
+
+    assert adapt(of(1_768_480_215_250)).occurred_at == AT
+    for far in (10**16, 10**400):
+        with pytest.raises(InvalidEvent, match="occurred_at: is '?1000"):
+            adapt(of(far))
 
 
 def test_floats_of_tradpal_become_the_decimals_that_were_meant() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field, create_model
 from pytest_django import Settings
 
-from events import InvalidEvent, adapt
+from events import Event, InvalidEvent, Payload, adapt, event_type
 from events.adapters import adapters
 from events.errors import ConfigurationError
+from events.registry import registry
 
 CHARGE: dict[str, Any] = {
     "type": "Financial.PaymentCompleted",
@@ -101,6 +103,40 @@ def test_the_example_it_writes_is_read_as_the_same_event() -> None:
 
 
 @pytest.mark.usefixtures("charges")
+@pytest.mark.parametrize("name", ["Trading.TradeExecuted", "Financial.PaymentCompleted.v1"])
+def test_an_event_of_another_type_is_not_written(name: str) -> None:
+    entry = registry.resolve(name)
+
+    with pytest.raises(InvalidEvent, match=f"webhook pay has no name for {entry.label}; "):
+        adapters().named("webhook pay").write(Event.new(entry.label, entry.example))
+
+
+def test_a_body_is_of_the_version_its_mapping_was_held_against(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken as an older one it would pass for what the mapping does not say."""
+    for shelf in ("_types", "_names", "_latest", "_streams"):
+        monkeypatch.setattr(registry, shelf, dict(getattr(registry, shelf)))
+    for version, longest in ((1, 20), (2, 3)):
+        event_type(
+            "Desk.Opened", version=version, entity="name", owner="desk", example={"name": "a"}
+        )(
+            create_model(
+                "Opened", __base__=Payload, name=(Annotated[str, Field(max_length=longest)], ...)
+            )
+        )
+    opened = {"when": {"kind": "opened"}, "data": {"name": "name"}}
+    newest, first = {**opened, "type": "Desk.Opened"}, {**opened, "type": "Desk.Opened.v1"}
+    body = {"kind": "opened", "name": "Lagos"}
+
+    settings.ASTRA = {**settings.ASTRA, "webhooks": {"desk": newest}}
+    with pytest.raises(InvalidEvent, match=r"data\.name: String should have at most 3 characters"):
+        adapt(body)
+    settings.ASTRA = {**settings.ASTRA, "webhooks": {"desk": first}}
+    assert adapt(body).event_version == 1
+
+
+@pytest.mark.usefixtures("charges")
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -132,6 +168,10 @@ def test_without_its_id_a_body_is_refused() -> None:
         ({"data": {**CHARGE["data"], "colour": "x"}}, "has no field 'colour'"),
         ({"data": {"payment_id": "id"}}, "nothing gives 'amount'"),
         ({"times": "x"}, "times"),
+        (
+            {"id": "", "time": 7},
+            "id: String should have at least 1 character; time: Input should be",
+        ),
     ],
 )
 def test_a_mapping_that_cannot_work_is_refused_by_name(
@@ -144,6 +184,14 @@ def test_a_mapping_that_cannot_work_is_refused_by_name(
 
     assert "ASTRA[\"webhooks\"]['pay']" in str(refused.value)
     assert told in str(refused.value)
+    assert "pydantic" not in str(refused.value)
+
+
+def test_what_is_no_mapping_is_refused_by_name(settings: Settings) -> None:
+    settings.ASTRA = {**settings.ASTRA, "webhooks": {"pay": 7}}
+
+    with pytest.raises(ConfigurationError, match=r"\['pay'\]: Input should be a valid dictionary"):
+        adapters()
 
 
 @pytest.mark.usefixtures("charges")
