@@ -27,17 +27,16 @@ from events.adapters.astra import (
     SimpleEventAdapter,
 )
 from events.adapters.base import Adapter, Headers, refused
-from events.adapters.cloudevents import CloudEventsAdapter
+from events.adapters.cloudevents import CloudEventsAdapter, is_batch
 from events.adapters.tradesense import TradeSenseAdapter
 from events.adapters.tradpal import TradPalAdapter
 from events.adapters.webhooks import configured
 from events.envelope import Event
 from events.errors import ConfigurationError, InvalidEvent, Problem, UnknownFormat
+from events.quoting import told
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Largest body that is read: a batch of some dozens of the largest events."""
-
-BATCH = "application/cloudevents-batch"
 
 
 class AdapterRegistry:
@@ -129,9 +128,9 @@ def adapt_body(body: bytes, headers: Mapping[str, str] | None = None) -> list[Ev
     try:
         raw = strict_json.parsed(body)
     except ValueError as error:
-        raise refused("body", f"is no JSON: {error}") from error
+        raise refused("body", f"is no JSON: {told(str(error))}") from error
     known = {name.lower(): value for name, value in (headers or {}).items()}
-    if not known.get("content-type", "").startswith(BATCH):
+    if not is_batch(known):
         return [adapt(raw, known)]
     if not isinstance(raw, list):
         raise refused("body", "is no list, as a batch is")

@@ -21,18 +21,27 @@ from events.adapters.base import (
     object_in,
     refused,
     stable_id,
+    with_foreign,
 )
 from events.envelope import Event
 from events.errors import UnknownType
+from events.quoting import quoted
 from events.registry import registry
 
 VERSION = "1.0"
 
 ATTRIBUTES = (
-    "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema",
-    "data", "data_base64",
+    "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data",
+    "data_base64",
 )  # fmt: skip
-"""Context attributes of the specification, and where the data stand in the JSON format."""
+"""Context attributes that have a place of their own in an event here, and where the data stand in
+the JSON format."""
+
+SCHEMA = "dataschema"
+"""The context attribute that has none: it is kept and written again as extensions are."""
+
+MEDIA_TYPE, BATCH = "application/cloudevents", "application/cloudevents-batch"
+"""How the content types of the structured mode, and of a batch, begin."""
 
 CORRELATION, CAUSATION, METADATA = "correlationid", "causationid", "astrametadata"
 """Extensions that carry what CloudEvents has no attribute for. The last is JSON in a text: an
@@ -41,12 +50,16 @@ attribute has no structure (specification, section 2)."""
 LINKS = (CORRELATION, CAUSATION)
 
 FOREIGN = "cloudevents"
-"""Key of the metadata under which extensions that mean nothing here are kept."""
+"""Key of the metadata under which attributes that mean nothing here are kept."""
 
 EXTENSION = re.compile("[a-z0-9]{1,20}")
 """Names an extension may have (section 3.1, "Naming conventions"); others are not written."""
 
 HEADER = "ce-"
+
+SAFE = "!#$&'()*+,-./:;<=>?@[]^_`{|}~\\"
+"""What stands in a header as it is, beside letters and digits: printable ASCII without space, quote
+and percent (HTTP protocol binding, section 3.1.3.2)."""
 
 MOST_NAME, MOST_PARTS = 400, 5
 """Characters of a type that is looked for, and parts at its end that may be a registered name."""
@@ -64,27 +77,25 @@ class CloudEventsAdapter:
     ``correlationid`` and ``causationid`` are the ids of other events, or of what several have in
     common. One that is no UUID becomes one of `source` and itself, as an id does: all events of a
     source with one correlation id are one chain, and those that name the id of its first event are
-    in that one's. Events of several sources are in one chain where its id is a UUID. The text that
-    was sent is kept in the metadata, and written again.
+    in that one's. It is not made of the text alone, since that first event, which names no chain,
+    would not be in it, and since two systems may each have a chain called ``42``. Events of several
+    sources are in one chain where its id is a UUID. The text that was sent is kept in the metadata,
+    and written again.
+
+    An attribute that is null is absent (JSON event format, section 2.2).
     """
 
     name = "cloudevents"
 
     def why_not(self, raw: Any, headers: Headers) -> str:
-        if f"{HEADER}specversion" in headers:
+        if _is_binary(headers):
             return ""
         return missing(raw, ("specversion", "type", "source", "id"))
 
     def read(self, raw: Any, headers: Headers) -> Event:
-        told = _of_headers(raw, headers) if f"{HEADER}specversion" in headers else dict(raw)
-        if told.get("specversion") != VERSION:
-            raise refused("specversion", f"is {told.get('specversion')!r}; {VERSION} is understood")
-        kind = str(told.get("datacontenttype", "application/json")).partition(";")[0].strip()
-        if kind != "application/json" and not kind.endswith("+json"):
-            raise refused("datacontenttype", f"is {kind!r}; only JSON is understood")
-        for name in ("id", "source", "type"):
-            if not isinstance(told.get(name), str) or not told[name]:
-                raise refused(name, "must be a text of at least one character")
+        given = _of_headers(raw, headers) if _is_binary(headers) else raw
+        told = {name: value for name, value in given.items() if value is not None}
+        _check(told)
         return event_of(
             _known_name(told["type"]),
             _data(told),
@@ -117,9 +128,50 @@ class CloudEventsAdapter:
         told = self.write(event)
         body = json.dumps(told.pop("data")).encode()
         headers = {"content-type": told.pop("datacontenttype")}
-        # Section 3.1.3.2: what is not printable ASCII, and space, quote and percent, is encoded.
-        safe = "!#$&'()*+,-./:;<=>?@[]^_`{|}~\\"
-        return headers | {HEADER + k: quote(str(v), safe=safe) for k, v in told.items()}, body
+        return headers | {HEADER + name: _header(value) for name, value in told.items()}, body
+
+
+def is_batch(headers: Headers) -> bool:
+    """Whether the body of a request is a batch of CloudEvents."""
+    return _media_type(headers.get("content-type", "")).startswith(BATCH)
+
+
+def _is_binary(headers: Headers) -> bool:
+    """Whether the attributes stand in headers. The structured mode may repeat them there, and is
+    told by its content type (HTTP protocol binding, section 3)."""
+    structured = _media_type(headers.get("content-type", "")).startswith(MEDIA_TYPE)
+    return f"{HEADER}specversion" in headers and not structured
+
+
+def _media_type(content_type: str) -> str:
+    """``Application/JSON; charset=utf-8`` -> ``application/json``: case says nothing in it, and
+    parameters are not part of it (RFC 9110, section 8.3.1)."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _check(told: Mapping[str, Any]) -> None:
+    """Refuse attributes that are not what the specification lets them be."""
+    if told.get("specversion") != VERSION:
+        found = f"is {quoted(told['specversion'])}" if "specversion" in told else "is missing"
+        raise refused("specversion", f"{found}; {VERSION} is understood")
+    kind = told.get("datacontenttype", "application/json")
+    if not isinstance(kind, str) or not _is_json(_media_type(kind)):
+        raise refused("datacontenttype", f"is {quoted(kind)}; only JSON is understood")
+    for name in ("id", "source", "type", *([SCHEMA] if SCHEMA in told else ())):
+        if not isinstance(told.get(name), str) or not told[name]:
+            raise refused(name, "must be a text of at least one character")
+
+
+def _is_json(media_type: str) -> bool:
+    """Section 3.1.1 of the JSON event format: subtype ``json``, or any that ends in ``+json``."""
+    subtype = media_type.partition("/")[2]
+    return subtype == "json" or subtype.endswith("+json")
+
+
+def _header(value: Any) -> str:
+    """An attribute as a header has it: a flag is ``true`` or ``false``, a number its digits
+    (specification, "Type System")."""
+    return quote(value if isinstance(value, str) else json.dumps(value), safe=SAFE)
 
 
 def _of_headers(raw: Any, headers: Headers) -> dict[str, Any]:
@@ -206,7 +258,7 @@ def _metadata(told: Mapping[str, Any]) -> Any:
             raise refused(METADATA, f"is no JSON: {error}") from error
         if not isinstance(own, dict):
             raise refused(METADATA, "is no JSON object")
-    return {**own, FOREIGN: foreign} if foreign else own
+    return with_foreign(own, FOREIGN, foreign)
 
 
 def _is_uuid(given: Any) -> bool:

@@ -39,6 +39,7 @@ def test_any_value_is_an_event_or_is_refused(raw: Any, given_headers: dict[str, 
         adapt(raw, given_headers)
     except InvalidEvent as error:
         assert all(problem.field and problem.reason for problem in error.problems)
+        assert str(error).isprintable()
 
 
 @settings(max_examples=200, deadline=None)
@@ -48,6 +49,7 @@ def test_any_body_is_an_event_or_is_refused(body: bytes, given_headers: dict[str
         adapt_body(body, given_headers)
     except InvalidEvent as error:
         assert error.problems[0].reason
+        assert str(error).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,50 @@ def test_a_payload_too_large_to_carry_is_refused_in_every_format() -> None:
     for raw in (["Trading.TradeExecuted", huge], {"type": "Trading.TradeExecuted", "data": huge}):
         with pytest.raises(InvalidEvent, match=r"data\.trade_id"):
             adapt(json.loads(json.dumps(raw)))
+
+
+LONG = "\x1b\n" + "y" * 100_000
+TWICE = f"{json.dumps({LONG: 1})[:-1]}, {json.dumps({LONG: 2})[1:]}"
+EXAMPLE = registry.resolve("Trading.TradeExecuted").example
+ENVELOPE = {"event_type": "Trading.TradeExecuted", "data": EXAMPLE}
+CLOUD = {"specversion": "1.0", "id": "1", "source": "s", "type": "Trading.TradeExecuted"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {**ENVELOPE, "event_type": LONG, "producer": "p@1"},
+        {**ENVELOPE, "event_type": [LONG]},
+        {**ENVELOPE, LONG: 1},
+        {**ENVELOPE, "domain": LONG},
+        {**ENVELOPE, "occurred_at": LONG},
+        {**ENVELOPE, "data": {**EXAMPLE, LONG: 1}},
+        {**ENVELOPE, "data": {f"k{number}": 1 for number in range(1_000)}},
+        {"event_type": "trading_signal", "data": EXAMPLE, "timestamp": 10**400},
+        {"event_type": "trading_signal", "data": EXAMPLE, "timestamp": 10**5_000},
+        {"event_type": "trading_signal", "data": EXAMPLE, "event_version": 10**5_000},
+        {"event_type": "Trading.TradeExecuted", "domain": LONG, "correlation_id": LONG},
+        {"type": LONG, "data": EXAMPLE},
+        {"type": "trading_signal", "data": EXAMPLE, LONG: 1},
+        {"type": "trading_signal", "data": TWICE},
+        {**CLOUD, "specversion": LONG},
+        {**CLOUD, "specversion": [LONG] * 100},
+        {**CLOUD, "datacontenttype": LONG},
+        {**CLOUD, "data": EXAMPLE, "type": LONG},
+    ],
+)  # fmt: skip
+def test_what_is_long_or_raw_is_not_repeated_whole(raw: Any) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        adapt(raw)
+
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1_500
+
+
+def test_a_header_of_a_long_name_is_not_repeated_whole() -> None:
+    headers = {"ce-specversion": "1.0", f"ce-{LONG}": "%FF"}
+
+    with pytest.raises(InvalidEvent, match=r"^event: ce-\\x1b\\n") as refused:
+        adapt(EXAMPLE, headers)
+
+    assert len(str(refused.value)) < 300

@@ -23,6 +23,7 @@ from events.adapters.cloudevents import CloudEventsAdapter
 from events.registry import EventType, registry
 
 TYPES = registry.all()
+AT = "2026-01-15T12:30:15+00:00"
 CAUSE = UUID("01a1fc6f-fe6e-7234-bda3-6a9299b7972a")
 BATCH = {"Content-Type": "application/cloudevents-batch+json; charset=utf-8"}
 
@@ -97,6 +98,17 @@ def test_a_batch_is_read_whole_or_refused_with_the_place() -> None:
     assert adapt_body(b"[]", BATCH) == []
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    ["Application/CloudEvents-Batch+JSON; charset=utf-8", "application/cloudevents-batch+json"],
+)
+def test_a_batch_is_told_by_its_content_type_in_any_case(content_type: str) -> None:
+    event = said(TYPES[0])
+    body = json.dumps([ours().write(event)]).encode()
+
+    assert adapt_body(body, {"content-type": content_type}) == [event]
+
+
 def test_what_another_system_calls_its_event_becomes_the_same_id_each_time() -> None:
     foreign = {
         "specversion": "1.0",
@@ -116,6 +128,73 @@ def test_what_another_system_calls_its_event_becomes_the_same_id_each_time() -> 
     assert ours().write(first)["partitionkey"] == "7"
 
 
+def test_a_null_attribute_is_absent() -> None:
+    """As the JSON event format has it: unset attributes may be written as null."""
+    unset = ("time", "subject", "datacontenttype", "dataschema", "correlationid", "causationid")
+    nothing = dict.fromkeys((*unset, "astrametadata", "data_base64", "partitionkey"))
+
+    assert adapt({**desk("A-1"), **nothing, "time": AT}) == adapt(desk("A-1", time=AT))
+    with pytest.raises(InvalidEvent, match="specversion: is missing; 1.0 is understood"):
+        adapt(desk("A-1", specversion=None))
+    with pytest.raises(InvalidEvent, match="id: must be a text of at least one character"):
+        adapt({**desk("A-1"), "id": None})
+
+
+def test_the_schema_that_data_adhere_to_is_kept_and_written_again() -> None:
+    event = adapt(desk("A-1", dataschema="https://desks.example/trade/2"))
+    headers, body = ours().binary(event)
+
+    assert event.metadata == {"cloudevents": {"dataschema": "https://desks.example/trade/2"}}
+    assert ours().write(event)["dataschema"] == "https://desks.example/trade/2"
+    assert headers["ce-dataschema"] == "https://desks.example/trade/2"
+    assert adapt(ours().write(event)) == event
+    assert adapt_body(body, headers) == [event]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["Application/CloudEvents+JSON", "application/cloudevents"]
+)
+def test_structured_is_told_by_its_content_type_though_headers_repeat_it(content_type: str) -> None:
+    event = said(registry.resolve("Trading.TradeExecuted"))
+    headers, _ = ours().binary(event)
+    body = json.dumps(ours().write(event)).encode()
+
+    assert adapt_body(body, {**headers, "content-type": content_type}) == [event]
+
+
+def test_flags_and_numbers_are_written_into_headers_as_the_specification_spells_them() -> None:
+    event = adapt(desk("A-1", sampled=True, hidden=False, sequence=7, origin="a b"))
+
+    headers, body = ours().binary(event)
+
+    assert (headers["ce-sampled"], headers["ce-hidden"]) == ("true", "false")
+    assert (headers["ce-sequence"], headers["ce-origin"]) == ("7", "a%20b")
+    assert ours().write(event)["sampled"] is True
+    kept = adapt_body(body, headers)[0].metadata["cloudevents"]
+    assert kept == {"sampled": "true", "hidden": "false", "sequence": "7", "origin": "a b"}
+
+
+def test_of_printable_ascii_space_quote_and_percent_alone_are_encoded_in_headers() -> None:
+    """Whoever reads headers reads `source` in them: it stands there as it is."""
+    printable = "".join(map(chr, range(0x21, 0x7F)))
+    event = adapt(desk("A-1", source=printable, subject="a b\u00e9"))
+
+    headers, _ = ours().binary(event)
+
+    assert headers["ce-source"] == printable.replace("%", "%25").replace('"', "%22")
+    assert headers["ce-subject"] == "a%20b%C3%A9"
+
+
+def test_a_field_of_both_kinds_of_metadata_is_kept_from_both() -> None:
+    both = desk("A-1", partitionkey="7", astrametadata='{"cloudevents": {"Odd": 1}, "depth": 2}')
+
+    event = adapt(both)
+
+    assert event.metadata == {"cloudevents": {"Odd": 1, "partitionkey": "7"}, "depth": 2}
+    with pytest.raises(InvalidEvent, match=r"metadata\.cloudevents: must be an object"):
+        adapt({**both, "astrametadata": '{"cloudevents": 7}'})
+
+
 def desk(id_: str, **more: Any) -> dict[str, Any]:
     """A trade as a system says it whose ids are no UUIDs."""
     return {**GOOD, "id": id_, "source": "/desks/lagos", **more}
@@ -133,6 +212,7 @@ def test_a_chain_of_another_system_is_a_chain_here() -> None:
 
 
 def test_a_correlation_that_is_no_uuid_is_one_of_its_source() -> None:
+    """Or the first event of a chain, whose id the others name, would not be in it."""
     checkout = {"correlationid": "checkout 42"}
     one, two = adapt(desk("A-1", **checkout)), adapt(desk("A-2", **checkout))
 
@@ -199,6 +279,12 @@ GOOD = {
     [
         ({"specversion": "0.3"}, "specversion"),
         ({"specversion": None}, "specversion"),
+        ({"specversion": 1.0}, "specversion"),
+        ({"dataschema": ""}, "dataschema"),
+        ({"dataschema": 7}, "dataschema"),
+        ({"datacontenttype": 7}, "datacontenttype"),
+        ({"datacontenttype": "json"}, "datacontenttype"),
+        ({"datacontenttype": "application/jsonp"}, "datacontenttype"),
         ({"data_base64": "AAAA"}, "data_base64"),
         ({"data_base64": "e30=", "data": {}}, "data_base64"),
         ({"data_base64": "e3", "data": None}, "data_base64"),
@@ -296,7 +382,16 @@ def test_in_binary_mode_the_content_type_tells_of_the_data() -> None:
         adapt_body(json.dumps(GOOD["data"]).encode(), {**headers, "Content-Type": "text/xml"})
 
 
-@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "application/vnd.desk+json"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json; charset=utf-8",
+        "application/vnd.desk+json",
+        "APPLICATION/JSON ;Charset=UTF-8",
+        "Application/Vnd.Desk+JSON",
+        "text/json",
+    ],
+)
 def test_json_by_another_name_is_json(kind: str) -> None:
     assert adapt({**GOOD, "datacontenttype": kind}).data["user_id"] == 7
 
