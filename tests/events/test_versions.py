@@ -9,7 +9,17 @@ import pytest
 from django.apps import apps
 from pydantic import Field
 
-from events import Context, Event, Payload, Reject, event_type, remember, upcaster, versions
+from events import (
+    Context,
+    Event,
+    Payload,
+    Reject,
+    event_type,
+    groups,
+    remember,
+    upcaster,
+    versions,
+)
 from events.errors import ConfigurationError, InvalidEvent
 from events.groups import Group, Handler, set_up
 from events.models import DeadLetter, StoredEvent
@@ -140,7 +150,9 @@ def test_an_upcaster_that_fails_sets_the_event_aside_as_it_was_said(
     assert Event.from_json(bytes(letter.body)) == said
 
 
-def test_a_replay_of_an_older_version_is_brought_up_again(bus: Bus) -> None:
+def test_a_replay_of_an_older_version_is_brought_up_again(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[str] = []
 
     def fail_once(event: Event, context: Context) -> None:
@@ -149,6 +161,7 @@ def test_a_replay_of_an_older_version_is_brought_up_again(bus: Bus) -> None:
             raise Reject("not yet")
 
     group = listening(bus, fail_once)
+    monkeypatch.setitem(groups._handlers, "ears", group.handlers[0])
     bus.publish(Event.new(f"{PAID}.v1", FIRST))
     bus.drain([group])
     letter = DeadLetter.objects.get(group_name="ears")
