@@ -5,9 +5,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import pydantic
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from pydantic import BaseModel
 
 from events.errors import InvalidEvent, Problem, Reject, Retry, UnknownType
 from events.failures import (
@@ -55,6 +57,19 @@ def test_what_follows_from_a_failure(
 def test_an_error_is_described_by_its_class_and_message() -> None:
     assert describe(ValueError("no such user")) == ("ValueError", "no such user")
     assert describe(ZeroDivisionError()) == ("ZeroDivisionError", "ZeroDivisionError")
+
+
+def test_what_a_model_refuses_is_told_without_values_and_without_addresses() -> None:
+    class Card(BaseModel):
+        number: int
+
+    with pytest.raises(pydantic.ValidationError) as refused:
+        Card.model_validate({"number": "4111 1111"})
+
+    assert describe(refused.value) == (
+        "ValidationError",
+        "Card: number: Input should be a valid integer, unable to parse string as an integer",
+    )
 
 
 def test_of_a_long_message_the_head_is_kept() -> None:

@@ -145,6 +145,20 @@ def test_a_fold_that_fails_is_named_with_its_event(bus: Bus, fold_of: Callable[.
         rebuild("trading", "p-1")
 
 
+def test_a_fold_that_makes_a_model_refuse_is_told_as_our_own_list(
+    bus: Bus, fold_of: Callable[..., None]
+) -> None:
+    def refusing(state: dict[str, Any], event: Event, payload: Any) -> dict[str, Any]:
+        return type(payload).model_validate({**payload.model_dump(), "side": 7}).model_dump()
+
+    event = position("Opened")
+    bus.publish(event)
+    fold_of("Trading.Position.Opened", refusing)
+
+    with pytest.raises(sourcing.FoldFailed, match=r": ValidationError: \w+: side: Input [^\n]*$"):
+        sourcing.rebuild("trading", event.entity_id)
+
+
 def test_a_fold_of_an_unknown_type_is_told_by_check(fold_of: Callable[..., None]) -> None:
     assert check_declarations(None) == []
     fold_of("Parcel.Snt", broken)

@@ -79,6 +79,37 @@ def test_a_wrong_envelope_names_its_field(changes: dict[str, Any], field: str) -
     assert field in fields(envelope(**changes))
 
 
+def test_a_wrong_time_is_told_with_how_to_write_it() -> None:
+    for wrong in ("2026-01-01T00:00:00", "yesterday", True, []):
+        assert problems(envelope(occurred_at=wrong)) == [
+            (
+                "occurred_at",
+                f"is {wrong!r}; write an instant with its zone, such as 2026-01-15T12:30:15Z",
+            )
+        ]
+
+
+def test_what_calls_itself_nothing_readable_is_an_event() -> None:
+    for label in (None, "", 7, ["Trading.TradeExecuted"] * 10_000):
+        with pytest.raises(InvalidEvent, match=r"^event: event_type: "):
+            validated(envelope(event_type=label))
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"a": {7: "x"}}, {"a": [{None: 1}]}, {"a": ({True: 1},)}, {"a": {"b": {1.5: 1}}}]
+)
+def test_a_key_that_is_not_a_text_is_refused_however_deep_it_is(metadata: dict[str, Any]) -> None:
+    """JSON would make a text of it, and what is read back would be another event."""
+    assert problems(envelope(metadata=metadata)) == [("metadata", "has a key that is not a string")]
+
+
+def test_a_key_that_is_not_a_text_is_refused_of_our_own_code_too() -> None:
+    wrong: Any = {7: 7}
+
+    with pytest.raises(InvalidEvent, match="metadata: has a key that is not a string"):
+        trade(metadata=wrong)
+
+
 def test_metadata_nested_too_deeply_is_refused() -> None:
     deep: Any = "bottom"
     for _ in range(100):

@@ -206,6 +206,24 @@ def test_an_upcaster_whose_result_is_not_valid_is_refused(parcels: None) -> None
         versions.check()
 
 
+def test_what_a_model_refuses_on_the_way_up_is_told_as_our_own_list(parcels: None) -> None:
+    def by_a_model(data: dict[str, Any]) -> dict[str, Any]:
+        return Weighed.model_validate({"parcel_id": 7}).model_dump()
+
+    upcaster("Parcel.Weighed", to=2)(to_kilograms)
+    upcaster("Parcel.Weighed", to=3)(lambda data: data)
+    told = "WeighedInTonnes: tonnes: Field required; kilograms: Extra inputs are not permitted"
+    with pytest.raises(
+        ConfigurationError, match=f"v1, brought up to v3, does not validate: {told}$"
+    ):
+        versions.check()
+
+    versions._upcasters["Parcel.Weighed", 2] = by_a_model
+    why = "Weighed: parcel_id: Input should be a valid string; grams: Field required"
+    with pytest.raises(InvalidEvent, match=f"brought up from v2: ValidationError: {why}$"):
+        understood(Event.new("Parcel.Weighed.v2", {"parcel_id": "a", "kilograms": "1.5"}))
+
+
 def test_two_upcasters_for_one_step_are_refused(parcels: None) -> None:
     upcaster("Parcel.Weighed", to=2)(to_kilograms)
 

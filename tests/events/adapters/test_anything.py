@@ -58,6 +58,7 @@ def test_any_body_is_an_event_or_is_refused(body: bytes, given_headers: dict[str
         (b"x" * (MAX_BODY_BYTES + 1), "at most 8,388,608 are read"),
         (b"[" * 5_000, "is no JSON"),
         (b"\xff", "is no JSON"),
+        (b'{"x": ' + b"9" * 5_000 + b"}", "is no JSON: a number in it has more than 4,300 digits$"),
         (b'{"event_type": NaN}', "is no JSON: NaN is not a JSON number"),
         (b'{"type": "a", "data": {"x": 1, "x": 2}}', "is no JSON: 'x' stands in one object twice"),
     ],

@@ -316,6 +316,25 @@ def test_two_users_for_one_event_are_refused(bus: Bus) -> None:
     assert Payments()._emit_event("PaymentCompleted", paid, user_id=7).data["user_id"] == 7
 
 
+def test_of_two_long_values_no_more_is_told_than_shows_the_difference(bus: Bus) -> None:
+    said: Any = "\n" + "x" * 100_000
+
+    with pytest.raises(InvalidEvent) as refused:
+        Payments()._emit_event("PaymentCompleted", {"user_id": said}, user_id=8)
+
+    assert str(refused.value).isprintable()
+    assert str(refused.value).endswith("… (100,001 characters) in the payload and 8 beside it; "
+                                       "give one of the two")  # fmt: skip
+
+
+def test_what_is_no_old_event_is_told_on_one_short_line() -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        event_from({"xp\n": ["x" * 100_000]})
+
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 250
+
+
 def test_trading_says_its_three_types_in_full(bus: Bus) -> None:
     desk = TradingEventPublisher("desk@3")
     trade = {"trade_id": "t-1", "side": "sell", "quantity": "2", "price": "750.00"}
