@@ -84,6 +84,28 @@ class UnknownFormat(InvalidEvent):
         super().__init__("event", (Problem("event", f"is of no known format ({reasons})"),))
 
 
+class InvalidInList(InvalidEvent):
+    """The producer must act: one of several events that are taken together or not at all breaks the
+    rules. The problems name its place as a path does, from 0: ``[3].data.value``."""
+
+    def __init__(self, place: int, count: int, error: InvalidEvent) -> None:
+        self.number = place + 1
+        """Which of them it is, from 1."""
+        self.count = count
+        """How many there are; none of them is taken."""
+        self.alone = error
+        """What is wrong with it, as if it had come alone."""
+        super().__init__(error.event_type, tuple(_at(place, one) for one in error.problems))
+
+    def __str__(self) -> str:
+        return f"number {self.number} of {self.count}: {self.alone}; none of them is taken"
+
+
+def _at(place: int, problem: Problem) -> Problem:
+    field = "" if problem.field == "event" else f".{problem.field}"
+    return Problem(f"[{place}]{field}", problem.reason)
+
+
 class BusUnavailable(AstraError):
     """Nobody must act at once: the bus server does not answer; what is in SQL waits.
 

@@ -16,7 +16,7 @@ is of the newest that its data validate against (`events.adapters.base.of_its_ve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from events import strict_json
@@ -32,7 +32,7 @@ from events.adapters.tradesense import TradeSenseAdapter
 from events.adapters.tradpal import TradPalAdapter
 from events.adapters.webhooks import configured
 from events.envelope import Event
-from events.errors import ConfigurationError, InvalidEvent, Problem, UnknownFormat
+from events.errors import ConfigurationError, InvalidEvent, InvalidInList, UnknownFormat
 from events.quoting import told
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -86,13 +86,13 @@ class AdapterRegistry:
 
     def adapt_several(self, raw: Any) -> list[Event]:
         """The events that `raw` is: one, or those of a list of objects and pairs, each of any
-        format. Of a list all or none is taken, and a problem names its place, ``[3].data.value``.
+        format. Of a list all or none is taken.
 
-        Raises as `adapt` does.
+        Raises as `adapt` does, for a list InvalidInList.
         """
         if not isinstance(raw, list) or not raw or not isinstance(raw[0], Mapping | list):
             return [self.adapt(raw)]
-        return [_of_list(place, one, self.adapt) for place, one in enumerate(raw)]
+        return _together(raw, self.adapt)
 
 
 def adapters() -> AdapterRegistry:
@@ -120,8 +120,8 @@ def adapt(raw: Any, headers: Mapping[str, str] | None = None) -> Event:
 def adapt_body(body: bytes, headers: Mapping[str, str] | None = None) -> list[Event]:
     """The events of a request: one, or those of a batch of CloudEvents.
 
-    Raises InvalidEvent for a body that is no JSON or longer than MAX_BODY_BYTES; of a batch all or
-    none is taken, and a problem names its place, ``[3].data.value``.
+    Raises InvalidEvent for a body that is no JSON or longer than MAX_BODY_BYTES. Of a batch all or
+    none is taken: what is wrong with one of it is InvalidInList.
     """
     if len(body) > MAX_BODY_BYTES:
         raise refused("body", f"has {len(body):,} bytes, at most {MAX_BODY_BYTES:,} are read")
@@ -134,7 +134,7 @@ def adapt_body(body: bytes, headers: Mapping[str, str] | None = None) -> list[Ev
         return [adapt(raw, known)]
     if not isinstance(raw, list):
         raise refused("body", "is no list, as a batch is")
-    return [_of_list(place, one, _of_batch) for place, one in enumerate(raw)]
+    return _together(raw, _of_batch)
 
 
 def _of_batch(raw: Any) -> Event:
@@ -144,15 +144,12 @@ def _of_batch(raw: Any) -> Event:
     return adapter.read(raw, {})
 
 
-def _of_list(place: int, raw: Any, read: Callable[[Any], Event]) -> Event:
-    """One event of a list; what is wrong with it is told with its place."""
-    try:
-        return read(raw)
-    except InvalidEvent as error:
-        problems = tuple(_placed(place, one) for one in error.problems)
-        raise InvalidEvent(error.event_type, problems) from error
-
-
-def _placed(place: int, problem: Problem) -> Problem:
-    field = "" if problem.field == "event" else f".{problem.field}"
-    return Problem(f"[{place}]{field}", problem.reason)
+def _together(several: Sequence[Any], read: Callable[[Any], Event]) -> list[Event]:
+    """The events of a list, all or none; what is wrong with one is told with its place."""
+    events = []
+    for place, raw in enumerate(several):
+        try:
+            events.append(read(raw))
+        except InvalidEvent as error:
+            raise InvalidInList(place, len(several), error) from error
+    return events

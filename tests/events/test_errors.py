@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ValidationError, field_validator
 
-from events.errors import InvalidEvent, Problem, UnknownFormat, UnknownType, problems_in
+from events.errors import (
+    InvalidEvent,
+    InvalidInList,
+    Problem,
+    UnknownFormat,
+    UnknownType,
+    problems_in,
+)
 
 
 class Parcel(BaseModel, extra="forbid"):
@@ -59,6 +66,18 @@ def test_a_type_of_any_length_is_told_in_part() -> None:
     assert len(str(unknown)) < 300
     assert str(unknown).isprintable()
     assert "… (300,009 characters) is not a registered event type" in str(unknown)
+
+
+def test_of_several_the_one_that_is_wrong_is_told_by_its_number() -> None:
+    wrong = (Problem("data.value", "Field required"), Problem("event", "is too large"))
+
+    error = InvalidInList(3, 5, InvalidEvent("T", wrong))
+
+    assert str(error) == (
+        "number 4 of 5: T: data.value: Field required; event: is too large; none of them is taken"
+    )
+    assert [one.field for one in error.problems] == ["[3].data.value", "[3]"]
+    assert (error.number, error.count, error.alone.problems) == (4, 5, wrong)
 
 
 def test_what_was_tried_is_told() -> None:

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.adapters import AdapterRegistry, adapters
 from events.bus import publish
-from events.errors import ConfigurationError, InvalidEvent
+from events.errors import ConfigurationError, InvalidEvent, InvalidInList
 from events.management.event_file import Part, parts
 
 
@@ -28,6 +28,8 @@ class Tally:
     """Per event published its line, its id and the id of its chain."""
     duplicates: list[str] = field(default_factory=list)
     refused_lines: int = 0
+    refused_events: int = 0
+    """Of a list that is refused all its events, for none of them is published."""
     refused: list[str] = field(default_factory=list)
     """Every problem of every refused line."""
 
@@ -59,7 +61,7 @@ class Command(BaseCommand):
         else:
             self.stdout.write(
                 f"{tally.published} published, {len(tally.duplicates)} already known, "
-                f"{tally.refused_lines} refused."
+                f"{tally.refused_events} refused."
             )
         if tally.refused:
             sys.exit(1)
@@ -70,8 +72,9 @@ class Command(BaseCommand):
             events = formats.adapt_several(part.parsed())
             result = publish(*events)
         except InvalidEvent as error:
-            reasons = [f"line {number}: {problem}" for problem in error.problems]
+            reasons = list(_reasons(number, error))
             tally.refused_lines += 1
+            tally.refused_events += error.count if isinstance(error, InvalidInList) else 1
             tally.refused += reasons
             if not quiet:
                 self.stderr.write("\n".join(reasons))
@@ -89,6 +92,20 @@ class Command(BaseCommand):
             tally.duplicates.append(f"line {number}: {event_id}")
             if not quiet:
                 self.stdout.write(f"line {number}: {event_id} is already known, ignored")
+
+
+def _reasons(line: int, error: InvalidEvent) -> Iterator[str]:
+    """Every problem with its place in the file, which is counted from 1."""
+    if not isinstance(error, InvalidInList):
+        yield from (f"line {line}: {problem}" for problem in error.problems)
+        return
+    place = f"line {line}, event {error.number} of {error.count}"
+    yield from (
+        f"{place}: {problem.reason if problem.field == 'event' else problem}"
+        for problem in error.alone.problems
+    )
+    if error.count > 1:
+        yield f"line {line}: none of its {error.count} events is published"
 
 
 @contextmanager

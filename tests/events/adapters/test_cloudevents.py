@@ -20,6 +20,7 @@ from cloudevents.core.v1.event import CloudEvent
 from events import Event, InvalidEvent, adapt
 from events.adapters import adapt_body, adapters
 from events.adapters.cloudevents import CloudEventsAdapter
+from events.errors import InvalidInList
 from events.registry import EventType, registry
 
 TYPES = registry.all()
@@ -89,9 +90,12 @@ def test_a_batch_is_read_whole_or_refused_with_the_place() -> None:
 
     assert adapt_body(json.dumps(batch).encode(), BATCH) == events
     batch[3]["data"] = {}
-    with pytest.raises(InvalidEvent, match=r"\[3\]\.data\."):
+    with pytest.raises(
+        InvalidInList, match=r"^number 4 of \d+: .*; none of them is taken$"
+    ) as wrong:
         adapt_body(json.dumps(batch).encode(), BATCH)
-    with pytest.raises(InvalidEvent, match=r"\[1\]: has no specversion"):
+    assert all(problem.field.startswith("[3].data.") for problem in wrong.value.problems)
+    with pytest.raises(InvalidEvent, match="number 2 of 2: event: event: has no specversion"):
         adapt_body(json.dumps([batch[0], {}]).encode(), BATCH)
     with pytest.raises(InvalidEvent, match="is no list"):
         adapt_body(b"{}", BATCH)

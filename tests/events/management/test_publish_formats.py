@@ -137,9 +137,12 @@ def test_a_line_may_hold_several(publish: Publish, bus: Bus) -> None:
 @pytest.mark.parametrize(
     ("bad", "told"),
     [
-        ({"event_type": "Trading.TradeExecuted", "data": {}}, "line 1: [1].data.user_id: Field"),
-        ({"trade": 1}, "line 1: [1]: is of no known format (not cloudevents: "),
-        (7, "line 1: [1]: is of no known format (not cloudevents: is a number, not an object"),
+        (
+            {"event_type": "Trading.TradeExecuted", "data": {}},
+            "line 1, event 2 of 2: data.user_id: Field",
+        ),
+        ({"trade": 1}, "line 1, event 2 of 2: is of no known format (not cloudevents: "),
+        (7, "line 1, event 2 of 2: is of no known format (not cloudevents: is a number, not an "),
     ],
 )
 def test_of_several_all_or_none_is_published(
@@ -151,8 +154,22 @@ def test_of_several_all_or_none_is_published(
 
     assert ran.status == 1
     assert told in ran.out
-    assert "1 published, 0 already known, 1 refused." in ran.out
+    assert "line 1: none of its 2 events is published\n" in ran.out
+    assert "1 published, 0 already known, 2 refused." in ran.out
     assert len(bus.events()) == 1
+
+
+def test_of_a_list_every_event_is_counted_as_refused(publish: Publish, bus: Bus) -> None:
+    good = written("tradesense")[1]
+
+    report = publish(json.dumps([good, {}, good, {}]) + "\n" + json.dumps([{}]), "--json").json
+
+    assert (report["refused_lines"], report["refused_events"]) == (2, 5)
+    assert [reason.partition(": is of no")[0] for reason in report["refused"]] == [
+        "line 1, event 2 of 4",
+        "line 1: none of its 4 events is published",
+        "line 2, event 1 of 1",
+    ]
 
 
 @pytest.mark.parametrize("indent", [2, 0])
