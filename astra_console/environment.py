@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -118,15 +119,30 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be a URL that begins with one of {wanted}.")
         return raw
 
-    def folder(self, name: str, default: str, *, base: Path) -> Path:
-        """An absolute folder, made (readable by its owner only) when it does not exist."""
-        path = (base / Path(self.text(name, default)).expanduser()).absolute()
+    def folder(self, name: str, default: str, *, base: Path, written: bool = False) -> Path:
+        """An absolute folder, made (readable by its owner only) when it does not exist; `written`
+        tries whether files can be made in it."""
+        given = self.text(name, default)
+        path = Path(given)
         try:
+            path = (base / path.expanduser()).absolute()
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as problem:
-            reason = problem.strerror or "unknown reason"
-            raise ImproperlyConfigured(f"{name}: {path} cannot be used: {reason}.") from problem
+            if written:
+                TemporaryFile(dir=path).close()
+        except FileExistsError as problem:
+            raise not_a_folder(name, given, path, "it is a file") from problem
+        except (OSError, RuntimeError) as problem:  # of the home of a user who is not there
+            reason = getattr(problem, "strerror", None) or str(problem).rstrip(".")
+            raise not_a_folder(name, given, path, reason) from problem
         return path
+
+
+def not_a_folder(name: str, given: str, path: Path, reason: str) -> ImproperlyConfigured:
+    """The one sentence for a folder that cannot be used."""
+    where = f" ({path})" if str(path) != given else ""
+    return ImproperlyConfigured(
+        f"{name} must be a folder that can be written to, not {given!r}{where}: {reason}."
+    )
 
 
 def refused(name: str, value: str, wanted: str) -> ImproperlyConfigured:

@@ -22,7 +22,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = __version__
 ENVIRONMENT = env.choice("ENVIRONMENT", "development", ["development", "staging", "production"])
 DEVELOPMENT = ENVIRONMENT == "development"
-DATA_DIR = env.folder("DATA_DIR", "var", base=BASE_DIR)
+IS_KEPT_ELSEWHERE = bool(env.text("SECRET_KEY") and env.text("DATABASE_URL"))
+DATA_DIR = env.folder("DATA_DIR", "var", base=BASE_DIR, written=not IS_KEPT_ELSEWHERE)
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, least=1, most=65535)
 HTTPS = env.flag("HTTPS", default=ENVIRONMENT == "production")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import TextIO
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -22,7 +23,7 @@ PASSWORD_BYTES = 12
 @contextmanager
 def only_one(data_dir: Path) -> Iterator[None]:
     """Hold the data folder; CommandError when another console does. Freed by any kind of death."""
-    with (data_dir / "up.lock").open("a+") as file:
+    with _lock_file(data_dir / "up.lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -35,6 +36,16 @@ def only_one(data_dir: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _lock_file(path: Path) -> TextIO:
+    try:
+        return path.open("a+")
+    except OSError as problem:
+        raise CommandError(
+            f"DATA_DIR must be a folder that can be written to: {path} cannot be"
+            f" ({problem.strerror}). Name another: make up DATA_DIR=other"
+        ) from problem
 
 
 def port_is_free(host: str, port: int) -> None:

@@ -86,7 +86,38 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         (
             "DATA_DIR",
             "/proc/nowhere",
-            "DATA_DIR: /proc/nowhere cannot be used: No such file or directory.",
+            "DATA_DIR must be a folder that can be written to, not '/proc/nowhere': "
+            "No such file or directory.",
+        ),
+        (
+            "DATA_DIR",
+            "manage.py",
+            "DATA_DIR must be a folder that can be written to, not 'manage.py' "
+            f"({ROOT / 'manage.py'}): it is a file.",
+        ),
+        (
+            "DATA_DIR",
+            f"{ROOT}/manage.py/data",
+            f"DATA_DIR must be a folder that can be written to, not '{ROOT}/manage.py/data': "
+            "Not a directory.",
+        ),
+        (
+            "DATA_DIR",
+            "/proc",  # there, but nobody can make a file in it, not even root
+            "DATA_DIR must be a folder that can be written to, not '/proc': "
+            "No such file or directory.",
+        ),
+        (
+            "DATA_DIR",
+            "~nobody-is-called-so/data",
+            "DATA_DIR must be a folder that can be written to, not '~nobody-is-called-so/data': "
+            "Could not determine home directory.",
+        ),
+        (
+            "STATIC_ROOT",
+            "README.md",
+            f"STATIC_ROOT must be a folder that can be written to, not 'README.md' "
+            f"({ROOT / 'README.md'}): it is a file.",
         ),
         (
             "ENVIRONMENT",
@@ -102,6 +133,15 @@ def test_a_wrong_value_is_one_sentence_that_names_the_variable(
         load(**{name: value})
 
     assert str(refusal.value) == sentence
+
+
+def test_a_data_folder_that_nothing_is_kept_in_need_not_be_written_to(load: Any) -> None:
+    """A container whose key and database are elsewhere may have a disk that is only read."""
+    elsewhere = {"SECRET_KEY": "k" * 60, "DATABASE_URL": "postgresql://astra@sql/astra"}
+
+    settings = load(DATA_DIR="/proc", STATIC_ROOT=str(ROOT / "static"), **elsewhere)
+
+    assert str(settings["DATA_DIR"]) == "/proc"
 
 
 def test_production_wants_a_secret_key(load: Any) -> None:

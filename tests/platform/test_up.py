@@ -10,8 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.core.management.base import CommandError
 
 from events.management.bundled_bus import answers
+from events.management.first_start import only_one
 from tests.running_console import (
     RunningConsole,
     children_of,
@@ -96,6 +98,16 @@ def test_a_second_console_on_the_same_folder_is_refused(console: RunningConsole)
         f"CommandError: Another console (process {console.process.pid}) runs on the data folder"
         f" {console.data_dir}: stop it, or choose another: make up DATA_DIR=other PORT=8001"
     )
+
+
+def test_a_folder_that_nothing_can_be_written_to_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "up.lock").mkdir()
+
+    with (
+        pytest.raises(CommandError, match=f"DATA_DIR must be .*: {tmp_path}/up.lock cannot be"),
+        only_one(tmp_path),
+    ):
+        pass
 
 
 def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
