@@ -47,15 +47,17 @@ def load(
 ) -> EntityView | None:
     """An entity and a page of its history, newest first; None when nothing is stored about it.
 
-    The history is whole whatever `at` is. Three statements and one for each other domain, all on
-    the index of entities; at most `most` events are folded.
+    A domain may be written as type names have it, ``Trading``. The history is whole whatever `at`
+    is. Three statements and one for each other domain, all on the index of entities; at most `most`
+    events are folded.
     """
+    domain = domain.lower()
     chosen = EventFilter(domain=domain, entity_id=entity_id)
     page = events.page(chosen, older_than=older_than, newer_than=newer_than)
     if not page.rows and not _is_known(domain, entity_id):
         return None
     named = (record.entity.rpartition(f":{entity_id}")[0] for record in page.rows)
-    domains = {entry.domain for entry in registry.all()} - {domain}
+    others = (other for other in domains() if other != domain)
     return EntityView(
         domain=domain,
         entity_id=entity_id,
@@ -63,8 +65,13 @@ def load(
         at=at,
         page=page,
         rebuilt=_rebuilt(domain, entity_id, at, most),
-        elsewhere=tuple(other for other in sorted(domains) if _is_known(other, entity_id)),
+        elsewhere=tuple(other for other in others if _is_known(other, entity_id)),
     )
+
+
+def domains() -> tuple[str, ...]:
+    """Every domain that has a registered type, by name."""
+    return tuple(sorted({entry.domain for entry in registry.all()}))
 
 
 def _rebuilt(domain: str, entity_id: str, at: datetime | None, most: int) -> Rebuilt:

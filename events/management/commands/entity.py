@@ -32,8 +32,10 @@ class Command(BaseCommand):
     ) -> None:
         view = query.load(domain, entity_id, _instant(at), most=MOST_FOLDED)
         if view is None:
+            known = query.domains()
+            hint = "" if domain.lower() in known else f"; domains are {', '.join(known)}"
             raise CommandError(
-                f"Nothing is stored about {printable(entity_id)} in {printable(domain)}.",
+                f"Nothing is stored about {printable(entity_id)} in {printable(domain)}{hint}.",
                 returncode=1,
             )
         self.stdout.write(as_json(_as_json(view)) if json_wanted else _shown(view))

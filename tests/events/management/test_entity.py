@@ -37,10 +37,18 @@ def test_as_json_it_has_states_and_envelopes_as_of_an_instant(bus: Bus) -> None:
     assert (then["states"], then["folded"]) == ({}, 0)
 
 
+def test_a_domain_may_be_written_as_in_type_names(bus: Bus) -> None:
+    bus.publish(trade(user_id=7))
+
+    assert run("entity", "Trading", "7").out == run("entity", "trading", "7").out
+    assert run("entity", "NFT", "7").out == "Nothing is stored about 7 in NFT."
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["trading", "404"], "Nothing is stored about 404 in trading"),
+        (["trading", "404"], "Nothing is stored about 404 in trading."),
+        (["Tradin", "7"], "Nothing is stored about 7 in Tradin; domains are auth, challenge, "),
         (["trading", "7", "--at", "noon"], "noon is no time"),
     ],
 )
