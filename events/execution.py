@@ -63,6 +63,7 @@ class Execution:
         self._batch_handlers = [handler for handler in group.handlers if handler.batch]
         self._plain = any(not handler.batch for handler in group.handlers)
         self._handlers_of: dict[str, tuple[Handler, ...]] = {}
+        self._declared = set(group.says)
         self.breakers = Breakers(
             (one.depends_on for one in group.handlers if one.depends_on), _breaker_policy(settings)
         )
@@ -153,7 +154,31 @@ class Execution:
             raise UnitFailed(None, error) from error
         except DatabaseError as error:
             raise self.refused(tasks, error) from error
+        for event, _ in said:
+            if event.event_type not in self._declared:
+                self._undeclared(event)
         return Unit(self, tasks, said, time.perf_counter() - began)
+
+    def _undeclared(self, event: Event) -> None:
+        """Tell once of a type that is said though no handler of the group declares it: it is taken,
+        but the registry and the flow map cannot show it.
+
+        Raises UnitFailed where effects are sets: delivered twice, it would be said twice.
+        """
+        if self.idempotent:
+            raise UnitFailed(
+                None,
+                Reject(
+                    f"an idempotent handler says {event.event_type}; delivered twice it would be "
+                    "said twice: declare it in `says`, and leave out `idempotent`"
+                ),
+            )
+        self._declared.add(event.event_type)
+        self._logger.warning(
+            "group %s says %s, which none of its handlers declares: add it to their `says`",
+            self.group.name,
+            event.event_type,
+        )
 
     def refused(
         self, tasks: Sequence[Task], error: DatabaseError, *, handled: bool = True

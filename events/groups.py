@@ -219,9 +219,10 @@ def handles(
     `max_retries` times (`retry_delay_s` doubled each time, with jitter) and then set aside. All
     handlers of a group for one event commit together. `only` and `unless` narrow by payload fields,
     `accepts` by code; what no handler wants counts as handled and ignored. `says` and `always_says`
-    are what it tells the rest of the house it says. After `timeout_s` it is stopped, which counts
-    as a failure. `linger_ms` lets a batch handler's events gather under load. Raises
-    ConfigurationError for a declaration that contradicts itself.
+    are what it tells the rest of the house it says; another type is said all the same, and told in
+    the log. After `timeout_s` it is stopped, which counts as a failure. `linger_ms` lets a batch
+    handler's events gather under load. Raises ConfigurationError for a declaration that contradicts
+    itself.
     """
 
     def declare(function: Function) -> Function:

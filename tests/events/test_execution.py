@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError
 from events import Context, Event, Reject, Retry, execution, lane, runner
 from events.dead_letters import Burial, bury
 from events.envelope import new_event_id
-from events.groups import Group
+from events.groups import Group, Says
 from events.models import ConsumerGroup, DeadLetter, HandledEvent, StoredEvent
 from events.operations import Actor, replay_dead_letters
 from events.transport.base import Append, Delivery
@@ -47,6 +47,37 @@ def test_effects_mark_and_said_events_are_there_together(bus: Bus, group_of: Gro
     (said,) = bus.events("Gamification.XPGained")
     assert (said.causation_id, said.producer.partition("@")[0]) == (event.event_id, "testers")
     assert StoredEvent.objects.filter(relayed_at=None).count() == 0
+
+
+def test_a_type_that_is_said_and_not_declared_is_told_once(
+    bus: Bus, group_of: GroupOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    def says(event: Event, context: Context) -> None:
+        context.caused("Gamification.XPGained", XP)
+
+    bus.publish(trade(), trade())
+    bus.drain([group_of(says)])
+    bus.drain([group_of(says, name="frank", says=(Says("Gamification.XPGained"),))])
+
+    assert len(bus.events("Gamification.XPGained")) == 4
+    assert [record.getMessage() for record in caplog.records] == [
+        "group testers says Gamification.XPGained, which none of its handlers declares: "
+        "add it to their `says`"
+    ]
+
+
+def test_an_idempotent_handler_that_says_something_is_refused(bus: Bus, group_of: GroupOf) -> None:
+    """It keeps no mark, so that a second delivery would say it again."""
+
+    def says(event: Event, context: Context) -> None:
+        context.caused("Gamification.XPGained", XP)
+
+    bus.publish(trade())
+    bus.drain([group_of(says, idempotent=True)])
+
+    (letter,) = bus.dead_letters()
+    assert (letter.kind, bus.events("Gamification.XPGained")) == ("permanent", [])
+    assert letter.message.startswith("an idempotent handler says Gamification.XPGained; delivered")
 
 
 def test_a_failing_handler_leaves_neither_effects_nor_said_events(
