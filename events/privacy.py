@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from events.adapters.tradesense import FOREIGN as BESIDE
 from events.envelope import Event
 from events.errors import UnknownType
 from events.registry import registry
@@ -48,6 +49,14 @@ def masked(event: Event) -> dict[str, Any]:
     return {**event.data, **hidden(event)}
 
 
+def masked_metadata(event: Event) -> dict[str, Any]:
+    """The event's metadata with the values masked that another system said beside what is known:
+    as fields that nobody declared they may be anything. An extension of CloudEvents is none of
+    them, its specification keeps what is sensitive out of attributes."""
+    kept = _beside(event)
+    return {**event.metadata, BESIDE: dict.fromkeys(kept, UNDECLARED)} if kept else event.metadata
+
+
 def masked_text(text: str, event: Event | None) -> str:
     """A message or traceback with the hidden values of `event` masked wherever they occur: those
     inside lists and objects too, and as Python or JSON quotes them."""
@@ -63,8 +72,14 @@ def masked_text(text: str, event: Event | None) -> str:
     return re.sub("|".join(map(re.escape, longest_first)), MASK, text) if found else text
 
 
+def _beside(event: Event) -> Mapping[str, Any]:
+    kept = event.metadata.get(BESIDE)
+    return kept if isinstance(kept, Mapping) else {}
+
+
 def _hidden_values(event: Event) -> set[str]:
-    texts = map(str, _leaves(event.data[name] for name in hidden(event)))
+    values = [*(event.data[name] for name in hidden(event)), *_beside(event).values()]
+    texts = map(str, _leaves(values))
     return {text for text in texts if len(text) >= SHORTEST}
 
 

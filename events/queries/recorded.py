@@ -10,7 +10,7 @@ from uuid import UUID
 from events.envelope import Event
 from events.errors import UnknownType
 from events.models import StoredEvent
-from events.privacy import masked
+from events.privacy import masked, masked_metadata
 from events.queries import words
 from events.registry import registry
 
@@ -40,6 +40,11 @@ class Recorded:
         return masked(self.event)
 
     @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata, without the values that nobody declared."""
+        return masked_metadata(self.event)
+
+    @property
     def says(self) -> str:
         """The payload in a few words."""
         return words.summary(self.event)
@@ -66,5 +71,5 @@ class Recorded:
         return max(0.0, (self.relayed_at - self.stored_at).total_seconds())
 
     def envelope(self) -> dict[str, Any]:
-        """The whole envelope as JSON-ready values, its payload masked."""
-        return {**self.event.to_dict(), "data": self.data}
+        """The whole envelope as JSON-ready values, payload and metadata masked."""
+        return {**self.event.to_dict(), "data": self.data, "metadata": self.metadata}

@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
-from events import Event
-from events.privacy import MASK, UNDECLARED, hidden, masked, masked_text
+from events import Event, adapt
+from events.privacy import MASK, UNDECLARED, hidden, masked, masked_metadata, masked_text
 
 REGISTERED = {"user_id": 7, "username": "ada", "email": "ada@example.org", "country": "GB"}
 
@@ -64,6 +65,23 @@ def test_a_personal_value_is_masked_in_an_error_text() -> None:
     text = masked_text("no mailbox 'ada@example.org' at (ada@example.org)", event)
 
     assert text == f"no mailbox '{MASK}' at ({MASK})"
+
+
+def test_what_another_system_said_beside_is_told_and_not_its_values() -> None:
+    opened = {"position_id": "p", "user_id": 7, "symbol": "S", "side": "long"}
+    event = adapt(
+        {
+            "event_type": "Trading.Position.Opened.v1",
+            "payload": {**opened, "quantity": "1", "price": "2"},
+            "metadata": {"trace": "t"},
+            "customer": {"card": "4111 1111"},
+        }
+    )
+
+    assert masked_metadata(event) == {"trace": "t", "tradesense": {"customer": UNDECLARED}}
+    assert masked_text("no card 4111 1111", event) == f"no card {MASK}"
+    for own in ({}, {"tradesense": 7}, {"cloudevents": {"partitionkey": "7"}}):
+        assert masked_metadata(replace(event, metadata=own)) == own
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from events import Event, Reject
+from events import Event, Reject, adapt
 from events.groups import groups
 from events.queries import events as query
+from events.registry import registry
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 from tests.failing import Break, no_bus
@@ -98,6 +99,18 @@ def test_an_event_that_is_not_on_the_bus_says_so(bus: Bus, viewer: Client) -> No
 
     assert "waits for the bus" in listed
     assert "waits in SQL" in page
+
+
+def test_what_another_system_said_beside_is_not_on_the_page(bus: Bus, viewer: Client) -> None:
+    example = dict(registry.resolve("Challenge.Started").example)
+    raw = {"event_type": "Challenge.Started.v1", "payload": example, "session": "s3cr3t"}
+    event = adapt(raw)
+    bus.publish(event)
+
+    page = read(viewer, f"/events/{event.event_id}/")
+
+    assert "undeclared" in page
+    assert "s3cr3t" not in page
 
 
 def test_one_event_shows_envelope_payload_groups_and_place(

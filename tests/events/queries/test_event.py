@@ -7,14 +7,15 @@ from uuid import uuid4
 
 import pytest
 
-from events import Event, Reject
+from events import Event, Reject, adapt
 from events.envelope import now
 from events.groups import Group, groups
 from events.models import StoredEvent
-from events.privacy import MASK
+from events.privacy import MASK, UNDECLARED
 from events.queries import event as query
 from events.queries import outcomes
 from events.queries.recorded import Recorded
+from events.registry import registry
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 from tests.failing import Break
@@ -108,6 +109,15 @@ def test_the_json_is_the_envelope_with_what_is_personal_masked(bus: Bus) -> None
 
     assert view.as_json() == {**event.to_dict(), "data": {**data, "email": MASK}}
     assert view.masked == ("email",)
+
+
+def test_of_what_another_system_said_beside_the_json_has_the_names(bus: Bus) -> None:
+    example = dict(registry.resolve("Challenge.Started").example)
+    raw = {"event_type": "Challenge.Started.v1", "payload": example, "session": "s3cr3t"}
+    event = adapt(raw)
+    bus.publish(event)
+
+    assert shown(event).as_json()["metadata"] == {"tradesense": {"session": UNDECLARED}}
 
 
 def test_an_unknown_id_is_none(bus: Bus) -> None:
