@@ -1,6 +1,8 @@
-"""What a bus must be able to do: three small contracts and a read side.
+"""What a bus must be able to do: small contracts and a read side.
 
-Implemented by `redis.py` (Redis or Valkey) and `memory.py` (tests, or no server at all); one
+What an operator mends by hand is a contract of its own, in `mending.py`.
+
+Implemented by `redis` (Redis or Valkey) and `memory` (tests, or no server at all); one
 contract suite runs against both. Times are Unix seconds unless a name says otherwise.
 Every method raises BusUnavailable when the server cannot be reached.
 """
@@ -10,10 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 from uuid import UUID
 
 import msgspec
+
+if TYPE_CHECKING:
+    from events.transport.mending import Held, Mending, PendingEntry, WaitingRetry
 
 RELEASED = "_released"
 """Consumer that holds entries handed back by a stopping worker until another takes them."""
@@ -312,8 +317,11 @@ class RetryInfo:
     """What waits in one group's retries of one stream."""
 
     waiting: int = 0
+    """For their time, or for a consumer."""
     next_due_at: datetime | None = None
     pending: int = 0
+    woken: int = 0
+    """Of those that wait: their time has come, and no consumer has been given them yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +367,23 @@ class Inspector(Protocol):
     ) -> dict[str, RetryState]:
         """By group: the retry this event waits for; groups where it waits for none are absent."""
 
+    def waiting_retries(
+        self, pairs: Sequence[tuple[str, str]], limit: int, event_ids: Sequence[str] = ()
+    ) -> list[WaitingRetry]:
+        """Of each (stream, group) the retries of these events, or of any: those due first, at most
+        `limit` in all. Two round trips, two commands for each pair."""
+
+    def pending_entries(
+        self, pairs: Sequence[tuple[str, str]], limit: int, consumer: str = ""
+    ) -> list[PendingEntry]:
+        """Of each (stream, group) what is held, by this consumer or by any, the oldest entries
+        first, at most `limit` in all. Two round trips, three commands for each pair and one for
+        each entry; nothing is claimed."""
+
+    def pending_at(self, group: str, places: Sequence[Held]) -> list[PendingEntry | None]:
+        """What is held at these places now, whoever holds it; None where nobody does. One round
+        trip, two commands for each."""
+
     def whereabouts(
         self, stream: str, group: str, wanted: Sequence[tuple[UUID, str]]
     ) -> dict[UUID, Whereabouts]:
@@ -384,12 +409,13 @@ class Inspector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """A bus: its three contracts and its read side."""
+    """A bus: its contracts and its read side."""
 
     streams: Streams
     leases: Leases
     presence: Presence
     inspector: Inspector
+    mending: Mending
     name: str = field(default="")
     shared: bool = field(default=True)
     """Other processes are on the same bus."""

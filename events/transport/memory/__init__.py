@@ -8,6 +8,7 @@ from __future__ import annotations
 from events.conf import BusSettings
 from events.transport.base import Transport
 from events.transport.memory.inspector import MemoryInspector
+from events.transport.memory.mending import MemoryMending
 from events.transport.memory.presence import MemoryPresence
 from events.transport.memory.state import Clock
 from events.transport.memory.streams import MemoryStreams
@@ -15,7 +16,7 @@ from events.transport.memory.streams import MemoryStreams
 __all__ = ["Clock", "MemoryBus", "open_transport"]
 
 
-class MemoryBus(MemoryStreams, MemoryPresence, MemoryInspector):
+class MemoryBus(MemoryStreams, MemoryPresence, MemoryInspector, MemoryMending):
     """All contracts in one object."""
 
 
@@ -23,5 +24,11 @@ def open_transport(settings: BusSettings) -> Transport:
     """A fresh bus, empty."""
     bus = MemoryBus(settings)
     return Transport(
-        streams=bus, leases=bus, presence=bus, inspector=bus, name="memory", shared=False
+        streams=bus,
+        leases=bus,
+        presence=bus,
+        inspector=bus,
+        mending=bus,
+        name="memory",
+        shared=False,
     )

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from events.transport.base import (
     ConsumerInfo,
     RetryInfo,
@@ -18,15 +20,19 @@ from events.transport.base import (
     TailEntry,
     Whereabouts,
 )
+from events.transport.memory.mending import waiting_retry
 from events.transport.memory.state import (
     ZERO,
     EntryId,
+    Group,
     MemoryState,
+    Pending,
     Stream,
     locked,
     parsed,
     spelled,
 )
+from events.transport.mending import Held, PendingEntry, WaitingRetry
 
 
 class MemoryInspector(MemoryState):
@@ -93,10 +99,12 @@ class MemoryInspector(MemoryState):
         stream = self._retry.get(pair, Stream())
         begun = len(stream.groups[pair[1]].pending) if stream.groups else 0
         first = min((w.due_at for w in waiting.values()), default=None)
+        woken = max(0, len(stream.entries) - begun)
         return RetryInfo(
-            waiting=len(waiting) + len(stream.entries) - begun,
+            waiting=len(waiting) + woken,
             next_due_at=None if first is None else datetime.fromtimestamp(first, UTC),
             pending=begun,
+            woken=woken,
         )
 
     @locked
@@ -112,6 +120,60 @@ class MemoryInspector(MemoryState):
                 error = f"{last.error}: {last.message}"
                 found[group] = RetryState(due_at, waiting.delivery.attempt, error)
         return found
+
+    @locked
+    def waiting_retries(
+        self, pairs: Sequence[tuple[str, str]], limit: int, event_ids: Sequence[str] = ()
+    ) -> list[WaitingRetry]:
+        found = [
+            waiting_retry(stream, group, event_id, waiting)
+            for stream, group in pairs
+            for event_id, waiting in self._due.get((stream, group), {}).items()
+            if not event_ids or event_id in event_ids
+        ]
+        return sorted(found, key=lambda retry: retry.due_at)[:limit]
+
+    @locked
+    def pending_entries(
+        self, pairs: Sequence[tuple[str, str]], limit: int, consumer: str = ""
+    ) -> list[PendingEntry]:
+        found: list[tuple[EntryId, PendingEntry]] = []
+        for stream, group in pairs:
+            for retry, source in self._sources(stream, group):
+                member = source.groups.get(group, Group())
+                for entry_id, pending in member.pending.items():
+                    if consumer in ("", pending.consumer):
+                        held = Held(stream, spelled(entry_id), pending.consumer, retry)
+                        found.append((entry_id, self._pending(held, pending, source)))
+        return [entry for _, entry in sorted(found, key=lambda one: one[0])[:limit]]
+
+    @locked
+    def pending_at(self, group: str, places: Sequence[Held]) -> list[PendingEntry | None]:
+        return [self._pending_at(group, place) for place in places]
+
+    def _pending_at(self, group: str, place: Held) -> PendingEntry | None:
+        source = dict(self._sources(place.stream, group))[place.retry]
+        pending = source.groups.get(group, Group()).pending.get(parsed(place.entry_id))
+        if pending is None:
+            return None
+        held = Held(place.stream, place.entry_id, pending.consumer, place.retry)
+        return self._pending(held, pending, source)
+
+    def _sources(self, stream: str, group: str) -> list[tuple[bool, Stream]]:
+        """The stream and the group's retry stream, each with whether it is that."""
+        return [
+            (False, self._streams.get(stream, Stream())),
+            (True, self._retry.get((stream, group), Stream())),
+        ]
+
+    def _pending(self, held: Held, pending: Pending, source: Stream) -> PendingEntry:
+        entry = source.entries.get(parsed(held.entry_id))
+        return PendingEntry(
+            held=held,
+            idle_s=max(0.0, self.clock.now() - pending.since),
+            starts=pending.count,
+            delivery=entry and replace(entry, starts=pending.count),
+        )
 
     @locked
     def whereabouts(

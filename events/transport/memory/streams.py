@@ -188,6 +188,9 @@ class MemoryStreams(MemoryState):
             idle = [key for key, p in member.pending.items() if p.since <= oldest][:count]
             for entry_id in idle:
                 pending = member.pending[entry_id]
+                if entry_id not in source.entries:  # as XAUTOCLAIM has it
+                    del member.pending[entry_id]
+                    continue
                 member.pending[entry_id] = Pending(consumer, self.clock.now(), pending.count)
                 claimed.append(replace(source.entries[entry_id], starts=pending.count))
         return claimed

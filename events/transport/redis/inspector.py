@@ -22,9 +22,11 @@ from events.transport.base import (
     Whereabouts,
     WorkerInfo,
 )
+from events.transport.mending import Held, PendingEntry, WaitingRetry
 from events.transport.redis.connection import block, pipelined, raw_command, reaching, translated
 from events.transport.redis.entries import packed_retry
 from events.transport.redis.presence import RedisPresence
+from events.transport.redis.waiting import pending_at, pending_entries, waiting_retries
 from events.transport.redis.whereabouts import whereabouts
 
 Command = Callable[[Any], Any]
@@ -119,14 +121,28 @@ class RedisInspector:
             if score is not None and packed is not None
         }
 
+    def waiting_retries(
+        self, pairs: Sequence[tuple[str, str]], limit: int, event_ids: Sequence[str] = ()
+    ) -> list[WaitingRetry]:
+        return waiting_retries(self._look, pairs, limit, event_ids)
+
+    def pending_entries(
+        self, pairs: Sequence[tuple[str, str]], limit: int, consumer: str = ""
+    ) -> list[PendingEntry]:
+        return pending_entries(self._look, pairs, limit, consumer)
+
+    def pending_at(self, group: str, places: Sequence[Held]) -> list[PendingEntry | None]:
+        return pending_at(self._look, group, places)
+
     def whereabouts(
         self, stream: str, group: str, wanted: Sequence[tuple[UUID, str]]
     ) -> dict[UUID, Whereabouts]:
-        def look(commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-            missing = ("no such key", "NOGROUP")
-            return self._looked([_command(*words) for words in commands], missing)
+        return whereabouts(self._look, stream, group, wanted)
 
-        return whereabouts(look, stream, group, wanted)
+    def _look(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Commands in one round trip; what does not exist is answered by None."""
+        missing = ("no such key", "NOGROUP")
+        return self._looked([_command(*words) for words in commands], missing)
 
     def incarnation(self) -> tuple[str, str]:
         with reaching():
@@ -207,10 +223,12 @@ def _group(facts: Mapping[str, Any]) -> StreamGroup:
 
 def _retries(scheduled: int, first: Sequence[Any], length: int, pending: Any) -> RetryInfo:
     begun = pending[0] if pending else 0
+    woken = max(0, length - begun)
     return RetryInfo(
-        waiting=scheduled + max(0, length - begun),
+        waiting=scheduled + woken,
         next_due_at=_at(float(_score(first))) if first else None,
         pending=begun,
+        woken=woken,
     )
 
 
