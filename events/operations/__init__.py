@@ -5,6 +5,12 @@
     pause, resume, cancel move an operation that is under way
     decide                discard dead letters, or restore them
     publish_test_event    publish one event marked synthetic
+    run_retries_now       make waiting retries of a group due at once
+    give_up_retries       make dead letters of them
+    hand_back             let held entries be taken over at once
+    bury_pending          make dead letters of them
+    repair_dangling       acknowledge held entries that are gone from their stream
+    remove_consumer       remove one of a process that is gone and holds nothing
 
 Every function takes the actor, and a reason where it changes what happens to somebody's events. It
 raises Refused, and has then changed nothing, when the actor may not or the thing cannot be done.
@@ -12,14 +18,19 @@ raises Refused, and has then changed nothing, when the actor may not or the thin
 
 from events.audit import Actor
 from events.errors import Refused
+from events.operations.consumers import remove_consumer
 from events.operations.control import cancel, pause, resume
 from events.operations.decisions import DISCARD, RESTORE, Decision, decide
+from events.operations.mending import Mended
+from events.operations.pending import bury_pending, hand_back, repair_dangling
 from events.operations.permissions import MOST_WITHOUT_STEP_UP
 from events.operations.proposals import Manner, begin, propose_replay, withdraw
 from events.operations.redelivery import redeliver_waiting
 from events.operations.replays import replay_dead_letters
 from events.operations.running import advance_operations
 from events.operations.test_events import publish_test_event
+from events.operations.waiting import give_up_retries, run_retries_now
+from events.transport.mending import Held
 
 __all__ = [
     "DISCARD",
@@ -27,17 +38,25 @@ __all__ = [
     "RESTORE",
     "Actor",
     "Decision",
+    "Held",
     "Manner",
+    "Mended",
     "Refused",
     "advance_operations",
     "begin",
+    "bury_pending",
     "cancel",
     "decide",
+    "give_up_retries",
+    "hand_back",
     "pause",
     "propose_replay",
     "publish_test_event",
     "redeliver_waiting",
+    "remove_consumer",
+    "repair_dangling",
     "replay_dead_letters",
     "resume",
+    "run_retries_now",
     "withdraw",
 ]
