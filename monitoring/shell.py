@@ -18,7 +18,14 @@ from monitoring.views.session import THEME_COOKIE
 SECTIONS = (
     ("Observe", (("overview", "Overview", "o"), ("live", "Live", "l"), ("events", "Events", "e"))),
     ("Consume", (("groups", "Groups", "g"), ("workers", "Workers", "w"))),
-    ("Recover", (("dead-letters", "Dead letters", "d"), ("operations", "Operations", "p"))),
+    (
+        "Recover",
+        (
+            ("dead-letters", "Dead letters", "d"),
+            ("retries", "Retries", "t"),
+            ("operations", "Operations", "p"),
+        ),
+    ),
     ("Govern", (("registry", "Registry", "r"),)),
 )
 """Section, then its pages: URL name, label, the key that follows `g`."""
@@ -27,8 +34,15 @@ BELONGS_TO = {
     "event": "events",
     "chain": "events",
     "group": "groups",
+    "pending": "groups",
+    "pending-hand-back": "groups",
+    "pending-dead-letter": "groups",
+    "pending-repair": "groups",
+    "pending-remove": "groups",
     "dead-letter": "dead-letters",
     "replay": "dead-letters",
+    "retries-run": "retries",
+    "retries-give-up": "retries",
     "operation": "operations",
     "event-type": "registry",
     "publish": "registry",

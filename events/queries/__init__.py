@@ -10,6 +10,8 @@
     types        the registered event types as the registry pages show them
     lines        an event as one line of a list
     tail         entries as they come, and ranges of them
+    waiting      retries that wait, by group and error
+    pending      what the consumers of one group hold
     newest       the newest stored events, filtered
     find         what a pasted id is
 
