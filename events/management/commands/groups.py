@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.management.output import as_json, table, unknown
+from events.management.pending import print_pending
 from events.queries import groups as query
 from events.queries import words
 from events.queries.snapshot import GroupState, Snapshot, take
@@ -23,16 +24,20 @@ HEADINGS = (
 
 class Command(BaseCommand):
     help = (
-        "Show the consumer groups, those that need somebody first, or one of them with its streams."
-        " Exit status: 0 shown, 1 no such group, 2 the bus cannot be reached and figures are"
-        " unknown."
+        "Show the consumer groups, those that need somebody first, or one of them with its streams;"
+        " `pending NAME` shows what its consumers hold. Exit status: 0 shown, 1 no such group, 2"
+        " the bus cannot be reached and figures are unknown."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", nargs="?", help="show this group alone")
+        parser.add_argument("name", nargs="?", help="show this group alone; or `pending`")
+        parser.add_argument("of", nargs="?", help="with `pending`: whose consumers' entries")
         parser.add_argument("--json", action="store_true", dest="json_wanted", help="print JSON")
 
     def handle(self, *, name: str | None, json_wanted: bool, **options: Any) -> None:
+        if name == "pending":
+            print_pending(self.stdout, options["of"], json_wanted)
+            return
         snapshot = take()
         if name is None:
             self._all(snapshot, json_wanted)
