@@ -6,6 +6,7 @@ one contract suite for all of them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
@@ -15,8 +16,7 @@ import msgspec
 
 from events.transport.base import Delivery, Failure
 
-LONGEST_KEY = 600
-"""Characters of a key that anybody would have been shown."""
+logger = logging.getLogger(__name__)
 
 
 class WaitingRetry(msgspec.Struct, frozen=True, gc=False):
@@ -106,6 +106,17 @@ class Mending(Protocol):
     def drop_lost(self, group: str, entries: Sequence[Held]) -> list[bool]:
         """Acknowledge entries that are gone from their stream; False: it stands there, or nobody
         holds it."""
+
+
+def note_dropped(group: str, source: str, entry_ids: Sequence[str]) -> None:
+    """Say that a sweep has met entries which are gone from their stream, and dropped them."""
+    if entry_ids:
+        logger.error(
+            "group %s: entries of %s were gone from it while they were held, and are dropped: %s",
+            group,
+            source,
+            ", ".join(entry_ids[:10]),
+        )
 
 
 def _is_number(text: str) -> bool:

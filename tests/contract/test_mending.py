@@ -254,7 +254,9 @@ def test_an_entry_that_is_gone_is_seen_and_only_such_a_one_is_dropped(
     assert [one.held for one in bus.inspector.pending_entries(PAIRS, 10)] == [held(there)]
 
 
-def test_a_sweep_meets_what_is_gone_without_failing(bus: Transport, lose: Lose) -> None:
+def test_a_sweep_says_what_was_gone_and_goes_on(
+    bus: Transport, lose: Lose, caplog: pytest.LogCaptureFixture
+) -> None:
     put(bus, b"1", b"2")
     gone, _ = take(bus, consumer="dead")
     lose(gone)
@@ -262,6 +264,8 @@ def test_a_sweep_meets_what_is_gone_without_failing(bus: Transport, lose: Lose) 
     claimed = bus.streams.reclaim(STREAM, "a", "alive", 0.0)
 
     assert [one.body for one in claimed] == [b"2"]
+    assert f"group a: entries of {STREAM} were gone" in caplog.text
+    assert gone.entry_id in caplog.text
 
 
 @pytest.mark.parametrize("retry", [False, True])

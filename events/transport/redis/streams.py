@@ -25,6 +25,7 @@ from events.transport.base import (
     Settlement,
     Start,
 )
+from events.transport.mending import note_dropped
 from events.transport.redis.connection import (
     Call,
     Scripts,
@@ -197,10 +198,12 @@ class RedisStreams:
         cursor = keys.sweep_cursor(stream, group)
         calls: list[Call] = [("reclaim", [name, cursor], args) for name, _ in sources]
         replies = self._scripts.call_all(calls)
+        for (name, _), (_, dropped) in zip(sources, replies, strict=True):
+            note_dropped(group, name, [entry_id.decode() for entry_id in dropped])
         return [
             delivered(stream, entry_id, fields, retry=retry, starts=starts)
-            for (_, retry), reply in zip(sources, replies, strict=True)
-            for entry_id, fields, starts in reply
+            for (_, retry), (entries, _) in zip(sources, replies, strict=True)
+            for entry_id, fields, starts in entries
         ]
 
     def begin(self, group: str, consumer: str, delivery: Delivery) -> Delivery | None:
