@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,7 +67,13 @@ def group(patient: Patient, group_of: Callable[..., Group]) -> Group:
 
 
 @pytest.fixture
-def waits(bus: Bus, group: Group) -> list[str]:
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No retry is drawn so soon that it is due while the test still makes ready."""
+    monkeypatch.setattr("events.retry.random", SimpleNamespace(random=lambda: 0.9))
+
+
+@pytest.fixture
+def waits(bus: Bus, group: Group, late: None) -> list[str]:
     """Two events that wait for their second attempt, long enough."""
     events = [trade(), trade()]
     bus.publish(*events)

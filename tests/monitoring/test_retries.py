@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 from django.test import Client
@@ -23,7 +24,13 @@ GROUP, STREAM = "revenue_trackers", "astra.trading.tradeexecuted.v1"
 
 
 @pytest.fixture
-def waits(bus: Bus, broken: Break) -> list[str]:
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No retry is drawn so soon that it is due while the test still makes ready."""
+    monkeypatch.setattr("events.retry.random", SimpleNamespace(random=lambda: 0.9))
+
+
+@pytest.fixture
+def waits(bus: Bus, broken: Break, late: None) -> list[str]:
     """Two events that wait for their second attempt, in a group that has been mended since."""
     mend = broken(GROUP, TimeoutError("the ledger does not answer"))
     events = [trade(), trade()]

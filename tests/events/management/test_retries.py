@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,13 @@ GROUP, STREAM = "revenue_trackers", "astra.trading.tradeexecuted.v1"
 
 
 @pytest.fixture
-def waits(bus: Bus, broken: Break) -> list[str]:
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No retry is drawn so soon that it is due while the test still makes ready."""
+    monkeypatch.setattr("events.retry.random", SimpleNamespace(random=lambda: 0.9))
+
+
+@pytest.fixture
+def waits(bus: Bus, broken: Break, late: None) -> list[str]:
     """Two events that wait for their second attempt, in a group that has been mended since."""
     mend = broken(GROUP, TimeoutError("the ledger\x1b[31m does not answer"))
     events = [trade(), trade()]
