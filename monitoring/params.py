@@ -20,12 +20,20 @@ def read(model: type[Params], sent: QueryDict) -> Params:
     Unknown names are ignored: an old link must not break. Raises BadRequest (400) with a sentence
     that names the parameter and what is wrong with it.
     """
+    _refuse_nul(sent)
     try:
         return model.model_validate(_values(model, sent))
     except ValidationError as error:
         first = problems_in(error, "request")[0]
         name = first.field.removeprefix("request.").partition(".")[0]
         raise BadRequest(f"{name}: {first.reason}") from error
+
+
+def _refuse_nul(sent: QueryDict) -> None:
+    """PostgreSQL stores no text with a NUL in it, and no browser sends one."""
+    for name, values in sent.lists():
+        if any("\0" in value for value in values):
+            raise BadRequest(f"{name}: holds a NUL character; leave it out")
 
 
 def _values(model: type[BaseModel], sent: QueryDict) -> dict[str, object]:

@@ -55,3 +55,8 @@ def test_what_a_page_itself_refuses_is_told_in_its_own_words() -> None:
 
     with pytest.raises(BadRequest, match=r"^request: it ends before it begins$"):
         params.read(Range, QueryDict("since=7"))
+
+
+def test_a_nul_is_refused_before_a_database_does() -> None:
+    with pytest.raises(BadRequest, match=r"^q: holds a NUL character; leave it out$"):
+        params.read(Shown, QueryDict("q=a%00b"))
