@@ -1,0 +1,40 @@
+"""What became of a payload's JSON schema, and whom that breaks.
+
+    difference      what differs and whom it breaks; what each level of compatibility promises
+    payload_schema  the JSON schema of a payload model, with what JSON Schema has no word for
+    alternatives    a schema without references and unions: the plain kinds of value it admits
+    demands         what is asked of a value of one kind: literals, bounds, patterns
+    comparison      two schemas, field by field
+
+Only what a schema shows is seen: a validator written in Python is not. JSON Schema is that of draft
+2020-12 as pydantic writes it; a keyword unknown here counts as broken both ways when it changes.
+"""
+
+from events.compatibility.comparison import differences
+from events.compatibility.difference import (
+    BACKWARD,
+    BOTH,
+    FORWARD,
+    NEITHER,
+    PROMISED,
+    Breaks,
+    Compatibility,
+    Difference,
+    broken,
+)
+from events.compatibility.payload_schema import EDITION, payload_schema
+
+__all__ = [
+    "BACKWARD",
+    "BOTH",
+    "EDITION",
+    "FORWARD",
+    "NEITHER",
+    "PROMISED",
+    "Breaks",
+    "Compatibility",
+    "Difference",
+    "broken",
+    "differences",
+    "payload_schema",
+]
