@@ -3,13 +3,25 @@ to others, and held against what is registered later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from pydantic import ValidationError
 
-from events.compatibility import BACKWARD, BOTH, PROMISED, Difference, broken, differences
+from events.compatibility import (
+    BACKWARD,
+    BOTH,
+    EDITION,
+    NEITHER,
+    PROMISED,
+    Difference,
+    broken,
+    differences,
+    opened,
+    payload_schema,
+)
 from events.errors import ConfigurationError
 from events.registry import EventType, registry
 
@@ -31,19 +43,20 @@ class Finding:
     breaking: bool
     """It breaks what the type promises."""
     promised: str
-    """The level of compatibility that the type promises, or ``marks``, ``names``, ``example``."""
+    """The level of compatibility that the type promises, or ``marks``, ``names``, ``example``,
+    ``promise``, ``retention``."""
 
 
 def schema_of(entry: EventType) -> dict[str, Any]:
     """What a producer may send as the payload of a version: JSON Schema with what else is known
     of it in ``x-`` keywords. Definitions it needs are its own."""
-    found = entry.payload.model_json_schema(mode="validation")
     return {
-        **found,
+        **payload_schema(entry.payload),
         **({"deprecated": True} if entry.deprecated else {}),
         "title": entry.label,
         "description": entry.description,
         "examples": [dict(entry.example)],
+        "x-app": _app(entry),
         "x-stream": entry.stream,
         "x-owner": entry.owner,
         "x-since": entry.since,
@@ -56,6 +69,13 @@ def schema_of(entry: EventType) -> dict[str, Any]:
     }
 
 
+def _app(entry: EventType) -> str:
+    """The app that declares a version, as INSTALLED_APPS has it."""
+    module = entry.payload.__module__
+    app = apps.get_containing_app_config(module)
+    return module if app is None else app.name
+
+
 def _aliases(name: str) -> list[str]:
     """Other spellings of a type; they are the same whichever version declares them."""
     return sorted({a for entry in registry.all() if entry.name == name for a in entry.aliases})
@@ -66,7 +86,7 @@ def document() -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "title": "Event types",
-        "$defs": {entry.label: schema_of(entry) for entry in registry.all()},
+        "$defs": dict(registered()),
     }
 
 
@@ -85,22 +105,44 @@ def read(raw: Any, source: str) -> Mapping[str, Mapping[str, Any]]:
 def _is_version(found: Any) -> bool:
     if not isinstance(found, Mapping) or "x-entity" not in found:
         return False
-    return found.get("x-compatibility", "backward") in PROMISED
+    days = found.get("x-retention-days")
+    return (
+        found.get("x-compatibility", "backward") in PROMISED
+        and found.get("x-edition", 1) in range(1, EDITION + 1)
+        and (days is None or isinstance(days, int))
+    )
+
+
+def apps_of(versions: Mapping[str, Document]) -> tuple[str, ...]:
+    """The apps that declare these versions; none where a document is too old to tell."""
+    return tuple(sorted({str(one["x-app"]) for one in versions.values() if "x-app" in one}))
+
+
+def is_older(versions: Mapping[str, Document]) -> bool:
+    """Whether a document was written when less was told of a payload: what it leaves out is not
+    compared."""
+    return any(one.get("x-edition", 1) < EDITION for one in versions.values())
+
+
+def registered() -> Mapping[str, Document]:
+    """The versions that are registered now, as they would be written down."""
+    return {entry.label: schema_of(entry) for entry in registry.all()}
 
 
 def compared(before: Mapping[str, Document], after: Mapping[str, Document]) -> Iterator[Finding]:
     """How each version in `before` differs in `after`. A version that is only in `after` breaks
     nothing and is not told."""
+    apps_after = apps_of(after)
     for name, old in before.items():
         new = after.get(name)
         if new is None:
-            gone = Difference("", "is not registered any more; its events are still kept", BOTH)
-            yield Finding(_shown(name), gone, breaking=True, promised="names")
+            yield _broken(name, "", _gone(old, apps_after), "names")
             continue
         promised = str(old.get("x-compatibility", "backward"))
         for found in differences(old, new):
             yield Finding(_shown(name), found, broken(found, promised), promised)
         yield from _names_and_marks(name, old, new)
+        yield from _promises(name, old, new)
 
 
 def check(before: Mapping[str, Document]) -> tuple[Finding, ...]:
@@ -110,8 +152,7 @@ def check(before: Mapping[str, Document]) -> tuple[Finding, ...]:
     no schema.
     """
     now = {entry.label: entry for entry in registry.all()}
-    after = {name: schema_of(entry) for name, entry in now.items()}
-    found = list(compared(before, after))
+    found = list(compared(before, registered()))
     for name, old in before.items():
         promised = str(old.get("x-compatibility", "backward"))
         if name in now and PROMISED[promised] & BACKWARD:
@@ -121,8 +162,8 @@ def check(before: Mapping[str, Document]) -> tuple[Finding, ...]:
 
 def missing_from(before: Mapping[str, Document]) -> tuple[str, ...]:
     """Versions that are registered and not in a document, or stand there otherwise than now."""
-    now = {entry.label: schema_of(entry) for entry in registry.all()}
-    return tuple(_shown(name) for name, schema in now.items() if before.get(name) != schema)
+    now = registered().items()
+    return tuple(_shown(name) for name, schema in now if before.get(name) != schema)
 
 
 def _examples(name: str, old: Document, entry: EventType) -> Iterator[Finding]:
@@ -143,10 +184,49 @@ def _names_and_marks(name: str, old: Document, new: Document) -> Iterator[Findin
     for alias in old.get("x-aliases", ()):
         if alias not in new.get("x-aliases", ()):
             yield _broken(name, "", f"the alias {alias} was removed", "names")
+    there = opened(new).get("properties", {})
     for mark in MARKS:
         for field in old.get(f"x-{mark}", ()):
-            if field in new.get("properties", {}) and field not in new.get(f"x-{mark}", ()):
+            if field in there and field not in new.get(f"x-{mark}", ()):
                 yield _broken(name, field, f"is not marked {mark} any more", "marks")
+
+
+def _gone(old: Document, apps_after: Collection[str]) -> str:
+    """Why a version may be missing: it was removed, or its app is not among those of now."""
+    app = old.get("x-app")
+    if app is None or app in apps_after:
+        return "is not registered any more; its events are still kept"
+    return f"is not registered any more, as nothing of {app} is: is it among the APPS?"
+
+
+def _promises(name: str, old: Document, new: Document) -> Iterator[Finding]:
+    """What a version promises about its own changes, and how long its events are there to be read.
+    Readers count on what was promised: more of it breaks nobody, less does."""
+    was, now = (str(one.get("x-compatibility", "backward")) for one in (old, new))
+    if was != now:
+        lost = PROMISED[was] - PROMISED[now]
+        told = Difference("", f"promises {now} now, it was {was}", lost)
+        yield Finding(_shown(name), told, breaking=bool(lost), promised="promise")
+    days_before, days = old.get("x-retention-days"), new.get("x-retention-days")
+    if days_before != days:
+        shorter = _is_shorter(days, days_before)
+        what = f"its events are kept {_days_told(days)}, it was {_days_told(days_before)}"
+        told = Difference("", what, BACKWARD if shorter else NEITHER)
+        yield Finding(_shown(name), told, breaking=shorter, promised="retention")
+
+
+def _is_shorter(days: int | None, before: int | None) -> bool:
+    """Whether less is promised than before; as long as the settings say is no promise of its own,
+    0 is for ever."""
+    if before is None:
+        return False
+    return days is None or (days != 0 and (before == 0 or days < before))
+
+
+def _days_told(days: int | None) -> str:
+    if days is None:
+        return "as long as the settings say"
+    return f"for {days} days" if days else "for ever"
 
 
 def _broken(name: str, path: str, what: str, promised: str) -> Finding:

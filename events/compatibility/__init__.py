@@ -2,8 +2,10 @@
 
     difference      what differs and whom it breaks; what each level of compatibility promises
     payload_schema  the JSON schema of a payload model, with what JSON Schema has no word for
+    references      where the references of a schema lead
     alternatives    a schema without references and unions: the plain kinds of value it admits
-    demands         what is asked of a value of one kind: literals, bounds, patterns
+    demands         what is asked of a value itself: its kind, literals, bounds, digits, pattern
+    counterparts    which kind of value of a union became which
     comparison      two schemas, field by field
 
 Only what a schema shows is seen: a validator written in Python is not. JSON Schema is that of draft
@@ -23,6 +25,7 @@ from events.compatibility.difference import (
     broken,
 )
 from events.compatibility.payload_schema import EDITION, payload_schema
+from events.compatibility.references import opened
 
 __all__ = [
     "BACKWARD",
@@ -36,5 +39,6 @@ __all__ = [
     "Difference",
     "broken",
     "differences",
+    "opened",
     "payload_schema",
 ]

@@ -23,6 +23,12 @@ def target(name: str, root: Schema) -> Schema:
     return found
 
 
+def opened(schema: Schema) -> Schema:
+    """The schema of a model with its fields at the top: that of a model which holds itself has them
+    in a definition."""
+    return target(schema["$ref"], schema) if "$ref" in schema else schema
+
+
 def spelled_out(value: Any, root: Schema, met: frozenset[str] = frozenset()) -> Any:
     """A part of a schema with what it refers to in place of the reference, and without remarks; a
     definition that holds itself stays a reference in itself."""

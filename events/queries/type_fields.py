@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
+from events.compatibility import opened
 from events.registry import EventType
 
 
@@ -29,8 +30,8 @@ class Field:
 
 def fields_of(entry: EventType) -> Iterator[Field]:
     """The fields of the payload model, from the JSON schema pydantic makes of it."""
-    schema = entry.payload.model_json_schema(mode="serialization")
-    required = set(entry.payload.model_json_schema().get("required", ()))
+    schema = opened(entry.payload.model_json_schema(mode="serialization"))
+    required = set(opened(entry.payload.model_json_schema()).get("required", ()))
     marks = dict.fromkeys(entry.personal, "personal") | dict.fromkeys(entry.secret, "secret")
     for name, model in entry.payload.model_fields.items():
         wire = schema["properties"].get(name, {})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from events.compatibility import opened
 from events.errors import Problem
 from events.models import StoredEvent
 from events.privacy import hidden
@@ -36,7 +37,7 @@ def inputs(
     entry: EventType, values: Mapping[str, Any], problems: Mapping[str, str] | None = None
 ) -> tuple[Input, ...]:
     """A field for each of the payload's, with these values, and what was wrong with them."""
-    properties = entry.payload.model_json_schema().get("properties", {})
+    properties = opened(entry.payload.model_json_schema()).get("properties", {})
     told = problems or {}
     return tuple(
         Input(

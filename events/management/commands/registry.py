@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,17 +63,20 @@ class Command(BaseCommand):
             Path(output).write_text(text, encoding="utf-8")
         except OSError as error:
             raise CommandError(f"{output} cannot be written: {error}", returncode=1) from error
+        self.stdout.write(f"{output} has the types of {_named(_loaded())}.")
 
     def _check(self, against: str, *, complete: bool) -> None:
         before = _document(against)
         found = contracts.check(before)
         if found:
             self.stdout.write(_shown(found))
+        self.stdout.write(_told_of_file(against, before))
         broken = sum(finding.breaking for finding in found)
         if broken:
             raise CommandError(
                 f"{broken} of these break what the types promise: leave the version as it is and "
-                "declare the next one with @event_type(..., version=...) and an @upcaster.",
+                "declare the next one with @event_type(..., version=...) and an @upcaster. If it is"
+                f" decided all the same: manage.py registry export --output {against}",
                 returncode=1,
             )
         stale = contracts.missing_from(before)
@@ -92,10 +95,39 @@ class Command(BaseCommand):
         if Path(before).is_file() and Path(after).is_file():
             found = tuple(contracts.compared(_document(before), _document(after)))
         else:
-            old, new = map(contracts.schema_of, map(registry.resolve, (before, after)))
-            promised_nothing = {**old, "x-compatibility": "none"}
-            found = tuple(contracts.compared({new["title"]: promised_nothing}, {new["title"]: new}))
+            old, new = (
+                {**contracts.schema_of(registry.resolve(name)), "x-compatibility": "none"}
+                for name in (before, after)
+            )
+            found = tuple(contracts.compared({new["title"]: old}, {new["title"]: new}))
         self.stdout.write(_shown(found) if found else "They are the same.")
+
+
+DOMAINS = "events.domains."
+"""Where the console's own apps are."""
+
+
+def _loaded() -> tuple[str, ...]:
+    return contracts.apps_of(contracts.registered())
+
+
+def _named(apps: Iterable[str]) -> str:
+    return ", ".join(app.removeprefix(DOMAINS) for app in apps)
+
+
+def _told_of_file(path: str, before: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was held against a file, and what it cannot show: an app that is missing from both sides
+    would not be noticed."""
+    loaded, written = _loaded(), contracts.apps_of(before)
+    told = [f"Apps with types: {_named(loaded)}."]
+    if written and (absent := [app for app in loaded if app not in written]):
+        told.append(f"{path} was exported without {_named(absent)}.")
+    if contracts.is_older(before):
+        told.append(
+            f"{path} is of an older version, which told no digits of amounts and no keys of tables;"
+            " export it anew."
+        )
+    return " ".join(told)
 
 
 def _document(path: str) -> Mapping[str, Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,59 @@ def test_a_document_that_lacks_something_fails_only_where_it_must_be_complete(
 
     assert (lenient.status, "new or changed: User.UserRegistered v1" in lenient.out) == (0, True)
     assert (strict.status, "registry export --output" in strict.out) == (1, True)
+
+
+def rewritten(path: Path, change: Callable[[dict[str, Any]], None]) -> str:
+    """A document of now in a file, its versions changed."""
+    exported(path)
+    written = json.loads(path.read_text())
+    change(written["$defs"])
+    path.write_text(json.dumps(written))
+    return str(path)
+
+
+def test_a_type_that_nobody_registers_any_more_fails_and_is_named(tmp_path: Path) -> None:
+    def add(versions: dict[str, Any]) -> None:
+        user = versions["User.UserRegistered.v1"]
+        versions["User.Renamed.v1"] = user
+        versions["Parcel.Sent.v1"] = {**user, "x-app": "parcel"}
+
+    ran = run("registry", "check", "--against", rewritten(tmp_path / "r.json", add))
+
+    assert ran.status == 1
+    assert "User.Renamed v1" in ran.out
+    assert "is not registered any more; its events are still kept" in ran.out
+    assert "nothing of parcel is: is it among the APPS?" in ran.out
+    assert "2 of these break what the types promise" in ran.out
+
+
+def test_the_apps_are_told_so_that_one_which_is_missing_is_seen(tmp_path: Path) -> None:
+    def leave_out(versions: dict[str, Any]) -> None:
+        for name in [name for name in versions if name.startswith(("NFT.", "User."))]:
+            del versions[name]
+
+    file = rewritten(tmp_path / "fewer.json", leave_out)
+    written = run("registry", "export", "--output", str(tmp_path / "all.json"))
+
+    fewer = run("registry", "check", "--against", file)
+    whole = run("registry", "check", "--against", str(tmp_path / "all.json"))
+
+    assert f"{tmp_path / 'all.json'} has the types of auth, challenge" in written.out
+    for ran in (fewer, whole):
+        assert (ran.status, "Apps with types: auth, challenge, " in ran.out) == (0, True)
+    assert f"{file} was exported without nft, user." in fewer.out
+    assert "was exported without" not in whole.out
+
+
+def test_a_file_that_tells_less_than_is_told_now_is_to_be_exported_anew(tmp_path: Path) -> None:
+    def age(versions: dict[str, Any]) -> None:
+        del versions["Trading.TradeExecuted.v1"]["x-edition"]
+
+    file = rewritten(tmp_path / "old.json", age)
+
+    ran = run("registry", "check", "--against", file)
+
+    assert (ran.status, "is of an older version" in ran.out) == (0, True)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", "[" * 5_000])
