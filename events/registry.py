@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar, get_args
@@ -110,6 +110,9 @@ class EventType:
 
 MOST_VERSION = 999_999
 """The highest version an envelope can carry."""
+
+LONGEST_NAME = 200
+"""Most characters of the type in an envelope."""
 
 
 class DomainEventRegistry:
@@ -230,7 +233,7 @@ def event_type(
             description=(model.__doc__ or "").strip().partition("\n")[0],
             owner=owner,
             entity_field=entity,
-            aliases=tuple(aliases),
+            aliases=_spellings(model, aliases),
             example=dict(example),
             retention_days=retention_days,
             since=since,
@@ -250,6 +253,27 @@ def _check_name(name: str) -> None:
         raise ConfigurationError(
             f"{name!r} is not an event type name: write Domain.Event or Domain.Entity.Action"
         )
+
+
+def _spellings(model: type, aliases: object) -> tuple[str, ...]:
+    """The aliases that a class declares; ConfigurationError for what is none."""
+    declared = f"{model.__module__}.{model.__qualname__}"
+    if isinstance(aliases, str | bytes) or not isinstance(aliases, Iterable):
+        raise ConfigurationError(
+            f"{declared}: aliases is {aliases!r}; write a tuple of names, such as ({aliases!r},)"
+        )
+    found = tuple(aliases)
+    for alias in found:
+        if not isinstance(alias, str) or not 0 < len(alias) <= LONGEST_NAME:
+            wrong = f"write a text of 1 to {LONGEST_NAME} characters"
+        elif not alias.isprintable() or alias != alias.strip():
+            wrong = "write it without line breaks, control characters and blanks around it"
+        elif (plain := split_version(alias)[0]) != alias:
+            wrong = f"its end is read as a version, so nothing would find it; write {plain!r}"
+        else:
+            continue
+        raise ConfigurationError(f"{declared}: the alias {alias!r} cannot be said: {wrong}")
+    return found
 
 
 def _check(entry: EventType) -> None:

@@ -14,6 +14,7 @@ from events.registry import (
     Payload,
     UserId,
     _check,
+    _spellings,
     event_type,
     registry,
 )
@@ -110,6 +111,36 @@ def test_an_example_that_does_not_validate_is_refused_at_once() -> None:
 def test_a_name_that_is_no_name_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="Domain.Event"):
         event_type("parcel_lost", entity="user_id", owner="p", example={"user_id": 1})(Shipped)
+
+
+@pytest.mark.parametrize(
+    ("aliases", "wrong"),
+    [
+        ("abc", r"aliases is 'abc'; write a tuple of names, such as \('abc',\)"),
+        (None, "aliases is None; write a tuple of names"),
+        (("zed.v1",), "the alias 'zed.v1' .* read as a version.*; write 'zed'"),
+        (("zed\n",), r"the alias 'zed\\n' .* without line breaks"),
+        (("ze\x00d",), r"the alias 'ze\\x00d' .* control characters"),
+        ((" zed",), "the alias ' zed' .* blanks around it"),
+        (("",), "the alias '' .* 1 to 200 characters"),
+        (("z" * 201,), "the alias 'z.* 1 to 200 characters"),
+        ((7,), "the alias 7 .* a text"),
+        (("good", "bad.v2"), "the alias 'bad.v2'"),
+    ],
+)
+def test_an_alias_that_nobody_could_say_is_refused_with_its_class(aliases: Any, wrong: str) -> None:
+    declare = event_type(
+        "Parcel.Lost", entity="user_id", owner="p", example={"user_id": 1}, aliases=aliases
+    )
+
+    with pytest.raises(ConfigurationError, match=f"^tests.events.test_registry.Shipped: {wrong}"):
+        declare(Shipped)
+
+
+def test_an_alias_may_be_as_long_as_an_envelope_carries_and_have_a_version_in_it() -> None:
+    aliases = ("z" * 200, "zed.v0", "zed.v1.sent", "zed v1")
+
+    assert _spellings(Shipped, iter(aliases)) == aliases
 
 
 def test_an_entity_field_that_does_not_exist_is_refused() -> None:
