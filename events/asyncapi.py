@@ -3,7 +3,6 @@ who sends and receives it (https://www.asyncapi.com/docs/reference/specification
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
@@ -104,11 +103,6 @@ def _schemas(entries: tuple[EventType, ...]) -> dict[str, Any]:
             mode="serialization", ref_template=f"{SCHEMAS}{own}{{model}}"
         )
         for name, definition in schema.pop("$defs", {}).items():
-            schemas[own + _plain(name)] = definition
+            schemas[own + name] = definition  # pydantic names it in [a-zA-Z0-9._-]
         schemas[entry.label] = {**schema, "examples": [dict(entry.example)]}
     return schemas
-
-
-def _plain(name: str) -> str:
-    """A name as a component may have it (AsyncAPI 3.0: ``^[\\w\\d\\.\\-_]+$``)."""
-    return re.sub(r"[^\w.-]", "_", name)
