@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from events import Payload
 from events.queries import types
-from events.queries.type_fields import Field
+from events.queries.type_fields import Field, fields_of
+from events.queries.type_form import inputs
 from events.queries.types import TypeView
 from events.registry import registry
 from tests.bus_fixture import Bus
@@ -44,6 +48,26 @@ def test_fields_say_type_bounds_default_and_mark() -> None:
         True,
     )
     assert field(user_type, "email").mark == "personal"
+
+
+class Parcel(Payload):
+    """A parcel, in which another may be."""
+
+    parcel_id: str
+    weight_g: int = 0
+    inside: Parcel | None = None
+
+
+def test_a_payload_that_holds_itself_is_shown_and_has_a_form() -> None:
+    user = registry.resolve("User.UserRegistered")
+    entry = replace(user, name="Parcel.Sent", entity_field="parcel_id", payload=Parcel)
+
+    fields = {one.name: (one.type, one.required) for one in fields_of(entry)}
+    kinds = {one.name: one.kind for one in inputs(entry, {})}
+
+    assert fields["parcel_id"] == ("string", True)
+    assert fields["weight_g"] == ("integer", False)
+    assert kinds == {"parcel_id": "text", "weight_g": "number", "inside": "json"}
 
 
 def test_a_type_says_who_says_and_who_reads_it() -> None:
