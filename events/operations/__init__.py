@@ -2,6 +2,7 @@
 
     replay_dead_letters   redeliver up to a hundred to the one group that failed, at once
     propose_replay, begin the same for any number: the set is frozen and shown, then confirmed
+    propose_decision      discard or restore any number that way
     pause, resume, cancel move an operation that is under way
     decide                discard dead letters, or restore them
     publish_test_event    publish one event marked synthetic
@@ -20,11 +21,11 @@ from events.audit import Actor
 from events.errors import Refused
 from events.operations.consumers import remove_consumer
 from events.operations.control import cancel, pause, resume
-from events.operations.decisions import DISCARD, RESTORE, Decision, decide
+from events.operations.decisions import DECISIONS, DISCARD, RESTORE, Decision, decide
 from events.operations.mending import Mended
 from events.operations.pending import bury_pending, hand_back, repair_dangling
 from events.operations.permissions import MOST_WITHOUT_STEP_UP
-from events.operations.proposals import Manner, begin, propose_replay, withdraw
+from events.operations.proposals import Manner, begin, propose_decision, propose_replay, withdraw
 from events.operations.redelivery import redeliver_waiting
 from events.operations.replays import replay_dead_letters
 from events.operations.running import advance_operations
@@ -33,6 +34,7 @@ from events.operations.waiting import give_up_retries, run_retries_now
 from events.transport.mending import Held
 
 __all__ = [
+    "DECISIONS",
     "DISCARD",
     "MOST_WITHOUT_STEP_UP",
     "RESTORE",
@@ -50,6 +52,7 @@ __all__ = [
     "give_up_retries",
     "hand_back",
     "pause",
+    "propose_decision",
     "propose_replay",
     "publish_test_event",
     "redeliver_waiting",

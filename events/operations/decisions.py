@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
+
+from django.db.models import Q
 
 from events.audit import Actor, record
 from events.envelope import now
-from events.models import DeadLetter
+from events.models import DeadLetter, Operation, OperationItem
 from events.operations.permissions import check_operator, check_reason, check_size
-from events.operations.sets import REPLAYABLE, check_chosen, check_letters, note_failed_again
+from events.operations.sets import (
+    REPLAYABLE,
+    check_chosen,
+    check_letters,
+    frozen_at,
+    note_failed_again,
+    why_skipped,
+)
 from events.store import writing
 
 
@@ -23,10 +33,24 @@ class Decision:
     takes: Collection[str]
     """States of letters it may be said of."""
     becomes: str
+    since: Literal["opened_at", "resolved_at"]
+    """When a letter came into such a state."""
+
+    def shown(self, as_of: datetime) -> Q:
+        """Letters it may be said of that were so at this instant, and have stayed so."""
+        return Q(state__in=self.takes, **{f"{self.since}__lte": as_of})
 
 
-DISCARD = Decision("discard", "discarded", REPLAYABLE, DeadLetter.State.DISCARDED)
-RESTORE = Decision("restore", "restored", (DeadLetter.State.DISCARDED,), DeadLetter.State.NEW)
+DISCARD = Decision("discard", "discarded", REPLAYABLE, DeadLetter.State.DISCARDED, "opened_at")
+RESTORE = Decision(
+    "restore", "restored", (DeadLetter.State.DISCARDED,), DeadLetter.State.NEW, "resolved_at"
+)
+
+DECISIONS: Mapping[str, Decision] = {one.verb: one for one in (DISCARD, RESTORE)}
+"""By verb, which is the kind of an operation that does it to many."""
+
+AT_ONCE = 1_000
+"""Letters decided in one transaction: a long one would hold SQLite's only write lock."""
 
 
 def decide(actor: Actor, ids: Sequence[int], reason: str, decision: Decision) -> int:
@@ -41,17 +65,10 @@ def decide(actor: Actor, ids: Sequence[int], reason: str, decision: Decision) ->
     check_reason(reason, decision.verb)
     check_chosen(wanted, decision.verb)
     check_size(actor, len(wanted), decision.verb)
-    at = now()
-    closes = decision.becomes == DeadLetter.State.DISCARDED
-    moments: dict[str, datetime | None] = (
-        {"resolved_at": at} if closes else {"resolved_at": None, "opened_at": at}
-    )
     with writing():
         letters = list(DeadLetter.objects.select_for_update().filter(pk__in=wanted))
         check_letters(wanted, letters, decision.takes, decision.verb)
-        if closes:
-            note_failed_again(wanted)
-        DeadLetter.objects.filter(pk__in=wanted).update(state=decision.becomes, **moments)
+        _move(wanted, decision, now())
         record(
             actor,
             f"dead-letters.{decision.verb}",
@@ -61,3 +78,45 @@ def decide(actor: Actor, ids: Sequence[int], reason: str, decision: Decision) ->
             groups=sorted({letter.group_name for letter in letters}),
         )
     return len(wanted)
+
+
+def carry_out(operation: Operation, decision: Decision) -> None:
+    """Decide on the next AT_ONCE of an operation's frozen set; call it in its transaction.
+
+    Letters that are not any more as they were shown are left alone and said to be. Seven
+    statements.
+    """
+    at = now()
+    waiting = operation.items.filter(state=OperationItem.State.WAITING).order_by("pk")[:AT_ONCE]
+    letter_of = dict(waiting.values_list("pk", "letter"))
+    rows = DeadLetter.objects.select_for_update().filter(pk__in=set(letter_of.values()) - {None})
+    letters = {row.pk: row for row in rows.only("state", "opened_at", "resolved_at")}
+    as_of = frozen_at(operation)
+    fit = {pk for pk, row in letters.items() if _as_shown(row, decision, as_of)}
+    _move(fit, decision, at)
+    done = [item for item, pk in letter_of.items() if pk in fit]
+    operation.items.filter(pk__in=done).update(
+        state=OperationItem.State.HANDLED, sent_at=at, ended_at=at
+    )
+    for item, pk in letter_of.items():
+        if pk not in fit:
+            told = why_skipped(letters.get(pk), decision.takes)
+            operation.items.filter(pk=item).update(
+                state=OperationItem.State.SKIPPED, told=told, ended_at=at
+            )
+
+
+def _as_shown(letter: DeadLetter, decision: Decision, as_of: datetime) -> bool:
+    since = getattr(letter, decision.since)
+    return letter.state in decision.takes and since is not None and since <= as_of
+
+
+def _move(ids: Collection[int], decision: Decision, at: datetime) -> None:
+    """Close or open letters that are locked."""
+    closes = decision.becomes == DeadLetter.State.DISCARDED
+    if closes:
+        note_failed_again(ids)
+    moments: dict[str, datetime | None] = (
+        {"resolved_at": at} if closes else {"resolved_at": None, "opened_at": at}
+    )
+    DeadLetter.objects.filter(pk__in=ids).update(state=decision.becomes, **moments)

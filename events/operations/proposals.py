@@ -1,4 +1,4 @@
-"""Large replays: the set is frozen and shown first, and begun as it was shown."""
+"""Large operations: the set is frozen and shown first, and begun as it was shown."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 
 from events.audit import Actor, record
 from events.envelope import now
 from events.errors import Refused
 from events.models import DeadLetter, Operation, OperationItem
+from events.operations.decisions import DECISIONS, Decision
 from events.operations.permissions import check_operator, check_reason, check_size
 from events.operations.running import advance_now
 from events.operations.sets import (
@@ -64,32 +65,69 @@ def propose_replay(
     number.
     """
     check_operator(actor, "replay")
-    at = now()
     rows = chosen.rows().filter(state__in=REPLAYABLE)
     if ids:
         check_chosen(ids, "replay")
         rows = rows.filter(pk__in=sorted(set(ids)))
-    shown = rows.filter(opened_at__lte=as_of or at)
+    at = min(as_of or now(), now())
     with writing():
-        names = list(shown.order_by("group_name").values_list("group_name").distinct()[:3])
-        if not names:
-            raise Refused("No open dead letter is like that any more: look at the list again.")
+        names = _groups(rows.filter(opened_at__lte=at), "open dead letter")
         if len(names) > 1:
-            told = " and ".join(name for (name,) in names)
+            told = " and ".join(names)
             raise Refused(f"A replay goes to one group; these belong to {told}. Choose one.")
-        operation = Operation.objects.create(
-            kind="replay",
-            group_name=names[0][0],
-            actor=actor.name,
-            via=actor.via,
-            state=Operation.State.DRAFT,
-            asked={**chosen.as_json(), "as_of": (as_of or at).isoformat()},
-            not_included=rows.filter(opened_at__gt=as_of).count() if as_of else 0,
-            created_at=at,
-        )
-        _freeze(operation, shown)
-        operation.total = operation.items.count()
-        operation.save(update_fields=["total"])
+        rows = rows.filter(group_name=names[0])
+        return _draft(actor, "replay", names[0], chosen, at, rows, Q(opened_at__lte=at))
+
+
+def propose_decision(
+    actor: Actor, decision: Decision, chosen: LetterFilter, as_of: datetime | None = None
+) -> Operation:
+    """Freeze the dead letters that match `chosen`, of any groups, as a draft of a decision.
+
+    Those that came into such a state after `as_of` are counted and not included. Raises Refused
+    when the actor may not, or nothing matches. Three statements, whatever the number.
+    """
+    check_operator(actor, decision.verb)
+    at = min(as_of or now(), now())
+    rows = chosen.rows().filter(state__in=decision.takes)
+    with writing():
+        takes = "discarded" if decision.verb == "restore" else "open"
+        names = _groups(rows.filter(decision.shown(at)), f"{takes} dead letter")
+        name = names[0] if len(names) == 1 else ""
+        return _draft(actor, decision.verb, name, chosen, at, rows, decision.shown(at))
+
+
+def _groups(shown: QuerySet[DeadLetter], what: str) -> list[str]:
+    """Groups they are of, three at most."""
+    names = shown.order_by("group_name").values_list("group_name", flat=True).distinct()[:3]
+    if not names:
+        raise Refused(f"No {what} is like that any more: look at the list again.")
+    return list(names)
+
+
+def _draft(
+    actor: Actor,
+    kind: str,
+    group: str,
+    chosen: LetterFilter,
+    as_of: datetime,
+    rows: QuerySet[DeadLetter],
+    shown: Q,
+) -> Operation:
+    """Write the draft and its set: those of `rows` that were `shown`."""
+    operation = Operation.objects.create(
+        kind=kind,
+        group_name=group,
+        actor=actor.name,
+        via=actor.via,
+        state=Operation.State.DRAFT,
+        asked={**chosen.as_json(), "as_of": as_of.isoformat()},
+        not_included=rows.exclude(shown).count(),
+        created_at=now(),
+    )
+    _freeze(operation, rows.filter(shown))
+    operation.total = operation.items.count()
+    operation.save(update_fields=["total"])
     return operation
 
 
@@ -100,17 +138,21 @@ def begin(actor: Actor, pk: int, reason: str, manner: Manner) -> Operation:
     and changes nothing, when the actor may not, no reason is given, its group is not declared, or
     another operation that is under way holds some of its events.
     """
-    check_operator(actor, "replay")
-    check_reason(reason, "replay")
+    check_operator(actor, "begin operations")
     manner.check()
     with writing():
         operation = Operation.objects.select_for_update().filter(pk=pk).first()
         if operation is None:
             raise Refused(f"There is no operation {pk}: it may have been a draft that was left.")
+        verb = operation.kind if operation.kind in DECISIONS else "replay"
+        check_reason(reason, verb)
         if operation.state != Operation.State.DRAFT:
             return operation
-        check_size(actor, operation.total, "replay")
-        check_declared(operation.group_name)
+        check_size(actor, operation.total, verb)
+        if operation.kind in DECISIONS:
+            manner = Manner(ramp=False)  # nothing is run that could fail
+        else:
+            check_declared(operation.group_name)
         record(
             actor,
             f"operation.{operation.kind}",
@@ -133,7 +175,7 @@ def begin(actor: Actor, pk: int, reason: str, manner: Manner) -> Operation:
 
 def withdraw(actor: Actor, pk: int) -> None:
     """Throw a draft away. Raises Refused for one that was begun."""
-    check_operator(actor, "replay")
+    check_operator(actor, "withdraw drafts")
     with writing():
         operation = Operation.objects.select_for_update().filter(pk=pk).first()
         if operation is None:

@@ -16,8 +16,15 @@ from events.envelope import now
 from events.errors import BusRefused, BusUnavailable
 from events.groups import every
 from events.models import DeadLetter, HandledEvent, Operation, OperationItem
+from events.operations.decisions import DECISIONS, carry_out
 from events.operations.redelivery import redeliver_now
-from events.operations.sets import HISTORY, REPLAYABLE, note_failed_again
+from events.operations.sets import (
+    HISTORY,
+    REPLAYABLE,
+    frozen_at,
+    note_failed_again,
+    why_skipped,
+)
 from events.store import writing
 
 logger = logging.getLogger(__name__)
@@ -82,6 +89,8 @@ def advance(pk: int) -> None:
         progress = Progress.of(operation)
         if told := _stops(operation, progress):
             _stop(operation, told)
+        elif progress.waiting and operation.kind in DECISIONS:
+            carry_out(operation, DECISIONS[operation.kind])
         elif progress.waiting:
             _send(operation, progress)
         elif not progress.sent:
@@ -165,8 +174,13 @@ def _send(operation: Operation, progress: Progress) -> None:
     if count <= 0:
         return
     waiting = operation.items.filter(state=Item.WAITING).order_by("pk")[:count]
-    items = list(waiting.select_related("letter").only("pk", "letter__state"))
-    ready = [one for one in items if one.letter and one.letter.state in REPLAYABLE]
+    as_of = frozen_at(operation)
+    items = list(waiting.select_related("letter").only("pk", "letter__state", "letter__opened_at"))
+    ready = [
+        one
+        for one in items
+        if one.letter and one.letter.state in REPLAYABLE and one.letter.opened_at <= as_of
+    ]
     # Their letters must still be so when they are taken: another may be at one of them.
     letters = {one.letter_id for one in ready if one.letter_id}
     note_failed_again(letters)
@@ -176,7 +190,7 @@ def _send(operation: Operation, progress: Progress) -> None:
     operation.items.filter(pk__in=[one.pk for one in ready]).update(state=Item.SENT, sent_at=at)
     for one in items:
         if one.letter_id not in letters:
-            became = f"it is {one.letter.state} meanwhile" if one.letter else "it was removed"
+            became = why_skipped(one.letter, REPLAYABLE)
             operation.items.filter(pk=one.pk).update(state=Item.SKIPPED, told=became, ended_at=at)
     _note_sent(operation, len(ready), at)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from events.errors import Refused
 from events.groups import groups
-from events.models import DeadLetter, OperationItem
+from events.models import DeadLetter, Operation, OperationItem
 
 REPLAYABLE = (DeadLetter.State.NEW, DeadLetter.State.INVESTIGATING)
 """Open, and not on its way already."""
@@ -57,6 +58,22 @@ def check_declared(group: str) -> None:
             f"No installed app declares the group {group}: nobody would run what is sent to it. "
             "Install the app it belongs to, or discard these."
         )
+
+
+def frozen_at(operation: Operation) -> datetime:
+    """The instant of what was shown when its set was chosen: what was opened later is another
+    failure, even of an event that is in the set."""
+    as_of = operation.asked.get("as_of")
+    return datetime.fromisoformat(as_of) if as_of else operation.created_at
+
+
+def why_skipped(letter: DeadLetter | None, takes: Collection[str]) -> str:
+    """Why a letter of a frozen set was left alone when its turn came."""
+    if letter is None:
+        return "it was removed"
+    if letter.state not in takes:
+        return f"it is {letter.state} meanwhile"
+    return "something else became of it after it was shown"
 
 
 def note_failed_again(ids: Collection[int] | QuerySet[Any, Any]) -> None:

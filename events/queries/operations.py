@@ -144,6 +144,11 @@ class OperationView:
         return tuple(found)
 
     @property
+    def done_well(self) -> str:
+        """What has become of those that ended as they should."""
+        return {"discard": "discarded", "restore": "restored"}.get(self.kind, "handled")
+
+    @property
     def draft(self) -> bool:
         """Shown, not confirmed."""
         return self.state == Operation.State.DRAFT

@@ -147,12 +147,15 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
 def _draft(
     request: HttpRequest, found: OperationView, given: Begun, refused: str = "", status: int = 200
 ) -> HttpResponse:
-    refusal = may_not_of_size(request, found.total, "replay")
+    decision = acts.DECISIONS.get(found.kind)
+    verb = decision.verb if decision else "replay"
+    refusal = may_not_of_size(request, found.total, verb)
     asks_again = bool(refusal) and not stepped_up(request)
-    operator = not may_not(request, Role.OPERATOR, "replay")
+    operator = not may_not(request, Role.OPERATOR, verb)
     context: dict[str, Any] = {
         "operation": found,
-        "plan": plan_of(found.id),
+        "decision": decision,
+        "plan": None if decision else plan_of(found.id),
         "given": given,
         "refused": refused,
         "reason_length": REASON_LENGTH,
