@@ -247,17 +247,26 @@ def _short_of_room(group: GroupState, room: Callable[[str], Room | None]) -> Ite
 
 
 def _dead_letters(snapshot: Snapshot) -> Iterator[Need]:
-    failing = sorted(snapshot.dead_letters_by_group.items(), key=lambda item: (-item[1], item[0]))
+    """What failed and nobody has silenced."""
+    silenced = snapshot.dead_letters_silenced
+    counts = {
+        name: count - silenced.get(name, 0)
+        for name, count in snapshot.dead_letters_by_group.items()
+        if count > silenced.get(name, 0)
+    }
+    failing = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     detail = "none is lost: they are dead letters and can be replayed"
     if snapshot.faults:
         detail += "; some may come from the faults injected into synthetic events"
+    if quiet := sum(silenced.values()):
+        detail += f"; {counted(quiet, 'other is', 'others are')} silenced"
     if len(failing) > FAILING_ONE_BY_ONE:
         name, most = failing[0]
         yield Need(
             "bad",
             "failing",
             counted(len(failing), "group"),
-            f"set aside {counted(snapshot.dead_letters_open, 'event')} they could not handle,"
+            f"set aside {counted(sum(counts.values()), 'event')} they could not handle,"
             f" {number(most)} of them {name}.",
             url=reverse("dead-letters"),
             action="Look and replay",

@@ -70,6 +70,8 @@ class Overview:
     group_count: int
     domains: tuple[DomainRow, ...]
     failures: tuple[Letter, ...]
+    silenced: int
+    """Open dead letters of failures that somebody has silenced."""
 
     @property
     def window_label(self) -> str:
@@ -98,6 +100,7 @@ def overview(snapshot: Snapshot, window: str) -> Overview:
         group_count=len(snapshot.groups),
         domains=domains,
         failures=dead_letters.letters(size=FAILURES_SHOWN).rows,
+        silenced=sum(snapshot.dead_letters_silenced.values()),
     )
 
 

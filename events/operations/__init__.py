@@ -5,6 +5,7 @@
     propose_decision      discard or restore any number that way
     pause, resume, cancel move an operation that is under way
     decide                discard dead letters, or restore them
+    note_failure, silence_failure, look_into  say who owns a failure, and what is known of it
     publish_test_event    publish one event marked synthetic
     run_retries_now       make waiting retries of a group due at once
     give_up_retries       make dead letters of them
@@ -23,6 +24,7 @@ from events.operations.consumers import remove_consumer
 from events.operations.control import cancel, pause, resume
 from events.operations.decisions import DECISIONS, DISCARD, RESTORE, Decision, decide
 from events.operations.mending import Mended
+from events.operations.notes import look_into, note_failure, silence_failure
 from events.operations.pending import bury_pending, hand_back, repair_dangling
 from events.operations.permissions import MOST_WITHOUT_STEP_UP
 from events.operations.proposals import Manner, begin, propose_decision, propose_replay, withdraw
@@ -51,6 +53,8 @@ __all__ = [
     "decide",
     "give_up_retries",
     "hand_back",
+    "look_into",
+    "note_failure",
     "pause",
     "propose_decision",
     "propose_replay",
@@ -61,5 +65,6 @@ __all__ = [
     "replay_dead_letters",
     "resume",
     "run_retries_now",
+    "silence_failure",
     "withdraw",
 ]

@@ -17,6 +17,7 @@ from events.errors import BusUnavailable
 from events.groups import Group, groups
 from events.models import AuditEntry, DeadLetter, StoredEvent
 from events.pressure import Pressure, too_much
+from events.queries.failure_notes import silenced_by_group
 from events.registry import registry
 from events.transport.base import (
     Inspector,
@@ -137,6 +138,8 @@ class Snapshot:
     relay: RelayState = RelayState()
     dead_letters_open: int = 0
     dead_letters_by_group: Mapping[str, int] = field(default_factory=dict)
+    dead_letters_silenced: Mapping[str, int] = field(default_factory=dict)
+    """Those of them whose failure somebody has silenced."""
     faults: str = ""
     """What the live workers inject on purpose; empty when nothing is."""
     pressure: Pressure = field(default_factory=Pressure)
@@ -169,7 +172,8 @@ def _badness(group: GroupState) -> tuple[int, int, int, int, str]:
 def take() -> Snapshot:
     """Read everything once; never raises for a missing bus, whose figures are then None.
 
-    Costs six SQL statements and five pipelined round trips to the bus, O(streams + groups).
+    Costs seven SQL statements, three more while a failure is silenced, and five pipelined round
+    trips to the bus, O(streams + groups).
     """
     at = now()
     dead = dead_letters_by_group()
@@ -186,6 +190,7 @@ def take() -> Snapshot:
         relay=relay_state(),
         dead_letters_open=sum(dead.values()),
         dead_letters_by_group=dead,
+        dead_letters_silenced=silenced_by_group(at),
         faults=", ".join(sorted({worker.faults for worker in reading.workers if worker.faults})),
         pressure=too_much(reading.bus.server, reading.streams),
         losses=losses_since(at - LOSSES_SHOWN),
@@ -222,7 +227,7 @@ def dead_letters_by_group() -> dict[str, int]:
     counts: Counter[str] = Counter()
     for state in DeadLetter.OPEN:
         rows = DeadLetter.objects.filter(state=state).order_by().values_list("group_name")
-        counts.update(dict(rows.annotate(count=Count("id"))))
+        counts.update(dict(rows.annotate(count=Count("*"))))
     return dict(counts)
 
 
