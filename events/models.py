@@ -10,6 +10,18 @@ from django.db.models import Q
 
 from events.envelope import Event, now
 
+SEARCHED = (
+    "last_failed_at", "group_name", "fingerprint", "event_type", "code_version", "error_class",
+    "kind", "entity_id",
+)  # fmt: skip
+"""What dead letters are searched by, besides their state."""
+
+
+def searched(name: str, *first: str) -> models.Index:
+    """An index on dead letters of one state in an order of its own, with all that is searched."""
+    rest = (column for column in SEARCHED if column not in first)
+    return models.Index(fields=["state", *first, *rest], name=name)
+
 
 class StoredEvent(models.Model):
     """An accepted event. A row without `relayed_at` still has to reach the bus."""
@@ -167,13 +179,17 @@ class DeadLetter(models.Model):
             models.UniqueConstraint(fields=["group_name", "event_id"], name="dead_once"),
         ]
         indexes = [
-            # Covers the list of failures and the counts per group: no row is read for them.
+            # Each holds everything a search may ask for: no row is read to count, group or find.
+            searched("dead_newest", "last_failed_at"),
+            searched("dead_failure", "group_name", "fingerprint", "last_failed_at"),
+            searched("dead_type", "event_type", "last_failed_at"),
+            searched("dead_version", "code_version", "last_failed_at"),
             models.Index(
-                fields=["state", "group_name", "fingerprint", "event_type", "last_failed_at"],
-                name="dead_failure",
+                fields=["group_name", "fingerprint", "redelivered_at"],
+                name="dead_replayed",
+                condition=Q(redelivered_at__isnull=False),
             ),
-            models.Index(fields=["state", "last_failed_at"], name="dead_newest"),
-            models.Index(fields=["group_name", "state"], name="dead_group"),
+            models.Index(fields=["state", "group_name"], name="dead_group"),
             models.Index(fields=["correlation_id"], name="dead_correlation"),
             models.Index(fields=["event_id"], name="dead_event"),
             models.Index(fields=["entity_id"], name="dead_entity"),

@@ -6,6 +6,7 @@
     pause, resume, cancel move an operation that is under way
     decide                discard dead letters, or restore them
     note_failure, silence_failure, look_into  say who owns a failure, and what is known of it
+    export_letters        dead letters as they may leave the console: masked
     publish_test_event    publish one event marked synthetic
     run_retries_now       make waiting retries of a group due at once
     give_up_retries       make dead letters of them
@@ -23,6 +24,7 @@ from events.errors import Refused
 from events.operations.consumers import remove_consumer
 from events.operations.control import cancel, pause, resume
 from events.operations.decisions import DECISIONS, DISCARD, RESTORE, Decision, decide
+from events.operations.exports import export_letters
 from events.operations.mending import Mended
 from events.operations.notes import look_into, note_failure, silence_failure
 from events.operations.pending import bury_pending, hand_back, repair_dangling
@@ -51,6 +53,7 @@ __all__ = [
     "bury_pending",
     "cancel",
     "decide",
+    "export_letters",
     "give_up_retries",
     "hand_back",
     "look_into",

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from events.groups import Group, Handler, groups
 from events.queries.dead_letters import Letter, letters
+from events.queries.letter_filter import LetterFilter
 from events.queries.snapshot import GroupState, Snapshot, entry_time
 from events.registry import EventType
 from events.transport.base import StreamInfo, WorkerInfo
@@ -93,7 +94,7 @@ def load(name: str, snapshot: Snapshot) -> GroupView | None:
         handlers=tuple(_handler(handler) for handler in group.handlers),
         places=_places(group, streams),
         workers=tuple(worker for worker in snapshot.workers if name in worker.groups),
-        failures=letters("open", name, size=FAILURES_SHOWN).rows,
+        failures=letters("open", LetterFilter(group=name), size=FAILURES_SHOWN).rows,
     )
 
 

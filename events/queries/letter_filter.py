@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -10,6 +11,19 @@ from typing import Any
 from django.db.models import QuerySet
 
 from events.models import DeadLetter
+
+FIELDS: Mapping[str, str] = {
+    "group": "group",
+    "type": "event_type",
+    "error": "error",
+    "entity": "entity",
+    "version": "version",
+    "kind": "kind",
+    "failure": "fingerprint",
+    "before": "before",
+    "after": "after",
+}
+"""Qualifier of a search -> field of the filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +34,7 @@ class LetterFilter:
     fingerprint: str = ""
     event_type: str = ""
     error: str = ""
-    """Class of the error, in full or the part after its last dot."""
+    """Class of the error; what stands before its last dot is passed over, as it is not kept."""
     entity: str = ""
     version: str = ""
     """Code version of the worker it failed in."""
@@ -35,17 +49,19 @@ class LetterFilter:
             "group_name": self.group,
             "fingerprint": self.fingerprint,
             "event_type": self.event_type,
+            "error_class": self.error.rpartition(".")[2] or self.error,
             "entity_id": self.entity,
             "code_version": self.version,
             "kind": self.kind,
             "last_failed_at__lt": self.before,
             "last_failed_at__gte": self.after,
         }
-        rows = DeadLetter.objects.filter(**{name: value for name, value in exact.items() if value})
-        if self.error:
-            field = "error_class" if "." in self.error else "error_class__endswith"
-            rows = rows.filter(**{field: self.error})
-        return rows
+        return DeadLetter.objects.filter(**{name: value for name, value in exact.items() if value})
+
+    @property
+    def empty(self) -> bool:
+        """Everything matches."""
+        return self == LetterFilter()
 
     def as_json(self) -> dict[str, Any]:
         """What is given, for a row that remembers it."""
@@ -67,8 +83,16 @@ class LetterFilter:
 
     @property
     def described(self) -> str:
-        """``group:portfolio error:ValueError before:2026-11-27T14:02``."""
-        names = {"event_type": "type", "fingerprint": "failure"}
-        return " ".join(
-            f"{names.get(name, name)}:{value}" for name, value in self.as_json().items()
-        )
+        """``group:portfolio error:ValueError before:2026-11-27T14:02:00+00:00``: as it is typed
+        into search, times absolute, and read back by `letter_search.parse`."""
+        told = self.as_json()
+        return " ".join(f"{name}:{_quoted(told[f])}" for name, f in FIELDS.items() if f in told)
+
+
+EVERYTHING = LetterFilter()
+
+
+def _quoted(value: str) -> str:
+    if re.fullmatch(r'[^\s"]+', value):
+        return value
+    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'

@@ -1,17 +1,15 @@
-"""Dead letters: failures by fingerprint, one failure, and the replay of some."""
+"""One dead letter; the replay of some, and the discard, chosen one by one."""
 
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.timezone import now
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from events.errors import Refused
 from events.operations import (
@@ -19,13 +17,9 @@ from events.operations import (
     RESTORE,
     Decision,
     decide,
-    propose_replay,
     replay_dead_letters,
 )
 from events.queries import dead_letter as letter_query
-from events.queries import dead_letters as query
-from events.queries import groups, operations
-from events.queries.letter_filter import LetterFilter
 from monitoring import params
 from monitoring.access import Role, may_not, requires
 from monitoring.acting import actor_of
@@ -34,35 +28,7 @@ from monitoring.formats import counted
 from monitoring.missing import missing
 from monitoring.requests import PageRequest
 
-OPERATIONS_SHOWN = 3
-"""Newest operations under the list."""
-
 REASON_LENGTH = 500
-
-
-class Asked(BaseModel):
-    """What to list, as the address says it."""
-
-    state: query.Shown = "open"
-    group: Annotated[str, Field(max_length=100)] = ""
-    failure: Annotated[str, Field(max_length=16)] = ""
-    """A fingerprint: list its dead letters singly."""
-    before: int | None = None
-
-    def link(self, **changed: str | int | None) -> str:
-        """The query string of a list that differs in what is given."""
-        told = self.model_dump(exclude_none=True, exclude_defaults=True)
-        wanted = {**told, "before": None, **changed}
-        return "?" + urlencode({n: v for n, v in wanted.items() if v not in (None, "")})
-
-
-class Frozen(BaseModel):
-    """Dead letters by what they have in common, as a page showed them."""
-
-    group: Annotated[str, Field(max_length=100)] = ""
-    failure: Annotated[str, Field(max_length=16)] = ""
-    as_of: AwareDatetime
-    """When the page was made."""
 
 
 class Chosen(BaseModel):
@@ -70,31 +36,6 @@ class Chosen(BaseModel):
 
     id: tuple[int, ...] = ()
     reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
-
-
-@require_safe
-def dead_letters(request: HttpRequest) -> HttpResponse:
-    """Failures, or the dead letters of one when the address names its fingerprint."""
-    asked = params.read(Asked, request.GET)
-    context = {
-        "asked": asked,
-        "as_of": now(),
-        "tabs": [(state, asked.link(state=state, failure="")) for state in query.STATES],
-        "groups": groups.names(),
-        "totals": query.totals(),
-        "may_not": may_not(request, Role.OPERATOR, "replay"),
-        "operations": operations.newest(OPERATIONS_SHOWN, asked.group),
-    }
-    if asked.failure:
-        page = query.letters(asked.state, asked.group, asked.failure, asked.before)
-        context |= {
-            "page": page,
-            "older": asked.link(before=page.older_than) if page.older_than else "",
-            "back": asked.link(failure=""),
-        }
-        return render(request, "dead_letters/failure.html", context)
-    context["failures"] = query.failures(asked.state, asked.group)
-    return render(request, "dead_letters.html", context)
 
 
 @require_safe
@@ -109,6 +50,7 @@ def dead_letter(request: HttpRequest, pk: int) -> HttpResponse:
         "payload": excerpt(pretty_json(found.data)),
         "may_not": may_not(request, Role.OPERATOR, "replay"),
         "may_not_discard": may_not(request, Role.OPERATOR, "discard or restore"),
+        "may_not_note": may_not(request, Role.OPERATOR, "look into dead letters"),
     }
     return render(request, "dead_letter.html", context)
 
@@ -120,20 +62,6 @@ def replay(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         return _replay(request, params.read(Chosen, request.POST))
     return _confirm(request, params.read(Chosen, request.GET))
-
-
-@require_POST
-@requires(Role.OPERATOR, to="replay dead letters")
-def propose(request: HttpRequest) -> HttpResponse:
-    """Freeze everything that was shown as a draft, whose page states what it would do."""
-    asked = params.read(Frozen, request.POST)
-    chosen = LetterFilter(group=asked.group, fingerprint=asked.failure)
-    try:
-        operation = propose_replay(actor_of(request), chosen, asked.as_of)
-    except Refused as refused:
-        messages.error(request, str(refused))
-        return redirect("dead-letters")
-    return redirect("operation", pk=operation.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,84 +1,109 @@
-"""``manage.py deadletters``: look at what failed, and replay it."""
+"""``manage.py deadletters``: look at what failed, and replay, discard, restore or export it."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import Refused
 from events.management.actors import at_the_shell
+from events.management.letter_choice import (
+    Wish,
+    agreed,
+    chosen_of,
+    forget,
+    freeze,
+    go,
+    outcome,
+)
 from events.management.output import as_json, printable, table, when
-from events.operations import DISCARD, RESTORE, Decision, decide, replay_dead_letters
+from events.operations import DECISIONS, Manner, decide, export_letters, replay_dead_letters
 from events.queries import dead_letter as letter_query
 from events.queries import dead_letters as query
-from events.queries import operations
 from events.queries.dead_letter import LetterView
 from events.queries.groups import names
-from events.queries.operations import OperationView
+from events.queries.letter_filter import LetterFilter
 from events.queries.words import plural
 
 UNDER_WAY, FAILED_AGAIN = 2, 3
 
-LOOK_EVERY_S = 0.1
-
-DECISIONS = {decision.verb: decision for decision in (DISCARD, RESTORE)}
+SEARCH = "what they have in common, e.g. 'group:nft error:Reject before:2h'"
 
 
 class Command(BaseCommand):
     help = (
         "List dead letters, show one, replay some to the one group that failed, discard some or"
-        " restore them. Exit status: 0 done, 1 unknown or refused; with --wait also 2 still under"
-        " way, 3 some failed again."
+        " restore them, or export them. What is to be done with all that match a --search is frozen"
+        " and shown first. Exit status: 0 done, 1 unknown or refused; with --wait also 2 still"
+        " under way, 3 some failed again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         listing = actions.add_parser("list", help="newest first")
-        listing.add_argument("--state", choices=list(query.STATES), default="open")
-        listing.add_argument("--group", default="", help="of this group alone")
+        exporting = actions.add_parser("export", help="as CSV or NDJSON, masked")
+        for looking in (listing, exporting):
+            looking.add_argument("--state", choices=list(query.STATES), default="open")
+            looking.add_argument("--group", default="", help="of this group alone")
+            looking.add_argument("--search", default="", help=SEARCH)
         listing.add_argument("--limit", type=int, default=50, help="most that are listed (50)")
+        exporting.add_argument("--format", choices=["csv", "ndjson"], default="csv")
+        exporting.add_argument("--output", type=Path, help="a file, instead of the terminal")
         showing = actions.add_parser("show", help="one, with traceback and attempts")
         showing.add_argument("id", type=int)
         replaying = actions.add_parser("replay", help="redeliver to the group that failed")
-        replaying.add_argument("ids", type=int, nargs="+", metavar="id")
-        replaying.add_argument("--reason", required=True, help="why; it is kept in the audit")
         replaying.add_argument(
             "--wait", type=float, default=0.0, metavar="S", help="seconds to wait for the outcome"
         )
+        replaying.add_argument(
+            "--no-ramp", action="store_true", help="all at once, not 1, 10, 100, then the rest"
+        )
+        replaying.add_argument("--rate", type=float, metavar="N", help="most events a second")
         discarding = actions.add_parser("discard", help="close without handling; can be restored")
         restoring = actions.add_parser("restore", help="open discarded ones again")
-        for deciding in (discarding, restoring):
-            deciding.add_argument("ids", type=int, nargs="+", metavar="id")
-            deciding.add_argument("--reason", required=True, help="why; it is kept in the audit")
+        for changing in (replaying, discarding, restoring):
+            changing.add_argument("ids", type=int, nargs="*", metavar="id")
+            changing.add_argument("--search", default="", help=SEARCH)
+            changing.add_argument("--reason", default="", help="why; it is kept in the audit")
+            changing.add_argument("--dry-run", action="store_true", help="look, and do nothing")
+            changing.add_argument("--yes", action="store_true", help="do not ask")
         for action in (listing, showing, replaying, discarding, restoring):
             action.add_argument("--json", action="store_true", dest="json_wanted")
 
-    def handle(self, *, action: str, json_wanted: bool, **options: Any) -> None:
-        if action == "list":
-            self._list(options["state"], options["group"], options["limit"], json_wanted)
-        elif action == "show":
-            self._show(options["id"], json_wanted)
-        elif action in DECISIONS:
-            decision = DECISIONS[action]
-            self._decide(decision, options["ids"], options["reason"], json_wanted)
-        else:
-            self._replay(options["ids"], options["reason"], options["wait"], json_wanted)
-
-    def _list(self, state: query.Shown, group: str, limit: int, json_wanted: bool) -> None:
-        if limit < 1:
-            raise CommandError(f"--limit {limit} lists nothing: 1 or more.", returncode=1)
-        if group and not _known(group):
+    def handle(self, *, action: str, json_wanted: bool = False, **options: Any) -> None:
+        if action in ("list", "export") and options["group"] and not _known(options["group"]):
             raise CommandError(
-                f"No group is called {printable(group)}, and no dead letter is of one; "
+                f"No group is called {printable(options['group'])}, and no dead letter is of one; "
                 f"there are {', '.join(names())}.",
                 returncode=1,
             )
-        page = query.letters(state, group, size=limit)
+        if action == "list":
+            self._list(options, json_wanted)
+        elif action == "export":
+            self._export(options)
+        elif action == "show":
+            self._show(options["id"], json_wanted)
+        elif bool(options["ids"]) == bool(options["search"]):
+            raise CommandError("Give numbers of dead letters, or a --search.", returncode=1)
+        elif options["search"]:
+            self._all_that_match(action, options, json_wanted)
+        elif options["dry_run"]:
+            raise CommandError("--dry-run is for a --search: numbers say what is taken.")
+        elif action in DECISIONS:
+            self._decide(action, options["ids"], options["reason"], json_wanted)
+        else:
+            self._replay(options["ids"], options["reason"], options["wait"], json_wanted)
+
+    def _list(self, options: dict[str, Any], json_wanted: bool) -> None:
+        state, limit = options["state"], options["limit"]
+        if limit < 1:
+            raise CommandError(f"--limit {limit} lists nothing: 1 or more.", returncode=1)
+        page = query.letters(state, chosen_of(options["search"], options["group"]), size=limit)
         if json_wanted:
             self.stdout.write(as_json([asdict(letter) for letter in page.rows]))
             return
@@ -103,15 +128,47 @@ class Command(BaseCommand):
         if page.older_than is not None:
             self.stdout.write(f"There are more; --limit {limit * 10} lists more of them.")
 
+    def _export(self, options: dict[str, Any]) -> None:
+        chosen = chosen_of(options["search"], options["group"])
+        lines = export_letters(at_the_shell(), chosen, options["state"], options["format"])
+        if options["output"] is None:
+            for some in lines:
+                self.stdout.write(some, ending="")
+            return
+        with options["output"].open("w", encoding="utf-8", newline="") as file:
+            file.writelines(lines)
+
+    def _all_that_match(self, verb: str, options: dict[str, Any], json_wanted: bool) -> None:
+        wish = Wish(
+            verb=verb,
+            chosen=chosen_of(options["search"]),
+            reason=options["reason"],
+            manner=Manner(ramp=not options.get("no_ramp"), rate_per_s=options.get("rate")),
+            dry_run=options["dry_run"],
+            yes=options["yes"],
+        )
+        look = freeze(wish)
+        if wish.dry_run or not json_wanted:
+            told = look.as_json()
+            self.stdout.write(as_json(told) if json_wanted else "\n".join(look.lines()))
+        if wish.dry_run or not agreed(look, wish):
+            forget(look)
+            self._said("Nothing has happened.", json_wanted)
+            return
+        self._told(go(look, wish).pk, options.get("wait", 0.0), json_wanted)
+
+    def _said(self, sentence: str, json_wanted: bool) -> None:
+        if not json_wanted:
+            self.stdout.write(sentence)
+
     def _show(self, pk: int, json_wanted: bool) -> None:
         view = letter_query.load(pk)
         if view is None:
             raise CommandError(f"There is no dead letter {pk}.", returncode=1)
         self.stdout.write(as_json(_plain(view)) if json_wanted else "\n".join(_text(view)))
 
-    def _decide(
-        self, decision: Decision, ids: Sequence[int], reason: str, json_wanted: bool
-    ) -> None:
+    def _decide(self, verb: str, ids: Sequence[int], reason: str, json_wanted: bool) -> None:
+        decision = DECISIONS[verb]
         try:
             count = decide(at_the_shell(), ids, reason, decision)
         except Refused as refused:
@@ -126,12 +183,17 @@ class Command(BaseCommand):
             operation = replay_dead_letters(at_the_shell(), ids, reason)
         except Refused as refused:
             raise CommandError(str(refused), returncode=1) from refused
-        view = _outcome(operation.pk, wait_s)
+        self._told(operation.pk, wait_s, json_wanted)
+
+    def _told(self, pk: int, wait_s: float, json_wanted: bool) -> None:
+        """What became of an operation, and the exit status that says so."""
+        view = outcome(pk, wait_s)
         if json_wanted:
             self.stdout.write(as_json(asdict(view)))
         else:
+            of = f"{'to' if view.done_well == 'handled' else 'of'} {view.group or 'several groups'}"
             self.stdout.write(
-                f"Operation {view.id}: {view.total} to {view.group}, {view.handled} handled,"
+                f"Operation {view.id}: {view.total} {of}, {view.handled} {view.done_well},"
                 f" {view.failed} failed again, {view.waiting} still to come."
             )
         if wait_s and not view.done:
@@ -142,19 +204,7 @@ class Command(BaseCommand):
 
 def _known(group: str) -> bool:
     """Whether the group is declared, or was once and left letters behind."""
-    return group in names() or bool(query.letters("all", group, size=1).rows)
-
-
-def _outcome(pk: int, wait_s: float) -> OperationView:
-    """The operation once it is done, or as it stands after `wait_s`."""
-    deadline = time.monotonic() + wait_s
-    while True:
-        view = operations.load(pk)
-        if view is None:
-            raise CommandError(f"Operation {pk} is gone.", returncode=1)
-        if view.done or time.monotonic() >= deadline:
-            return view
-        time.sleep(LOOK_EVERY_S)
+    return group in names() or bool(query.letters("all", LetterFilter(group=group), size=1).rows)
 
 
 def _plain(view: LetterView) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +142,85 @@ def test_discarded_and_restored_from_the_command_line(letters: list[str]) -> Non
     assert back.json == {"restored": [int(letters[0])]}
     actors = set(AuditEntry.objects.values_list("actor", flat=True))
     assert actors == {f"command line, {getpass.getuser()}"}
+
+
+def test_a_search_narrows_the_list_and_is_explained_when_it_cannot_be_read(
+    letters: list[str],
+) -> None:
+    assert len(run("deadletters", "list", "--search", "error:Reject", "--json").json) == 2
+    assert run("deadletters", "list", "--search", "error:Late", "--json").json == []
+    ran = run("deadletters", "list", "--search", "colour:red")
+    assert (ran.status, "There is no qualifier “colour:”" in ran.out) == (1, True)
+
+
+def test_a_dry_run_tells_what_a_replay_would_do_and_leaves_nothing(letters: list[str]) -> None:
+    search = f"group:{GROUP} error:Reject"
+
+    ran = run("deadletters", "replay", "--search", search, "--dry-run")
+    told = run("deadletters", "replay", "--search", search, "--dry-run", "--json").json
+
+    assert ran.status == 0
+    assert f"replay 2 dead letters to {GROUP}, and to no other group" in ran.out
+    assert "Nothing has happened." in ran.out
+    assert (told["total"], told["group"], told["already_handled"]) == (2, GROUP, 0)
+    assert not Operation.objects.exists()
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_replay_of_a_search_is_an_operation_over_exactly_what_matched(
+    bus: Bus, letters: list[str]
+) -> None:
+    DeadLetter.objects.filter(pk=letters[0]).update(error_class="Late")
+
+    ran = run(
+        "deadletters", "replay", "--search", "error:Reject", "--reason", "mended", "--yes",
+        "--no-ramp", "--wait", "0.05", "--json",
+    )  # fmt: skip
+
+    assert (ran.status, ran.json["total"], ran.json["state"]) == (2, 1, "running")
+    states = dict(DeadLetter.objects.values_list("pk", "state"))
+    assert states == {int(letters[0]): "new", int(letters[1]): "replaying"}
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.reason) == ("operation.replay", "mended")
+
+
+def test_a_discard_of_a_search_says_what_it_has_done(letters: list[str]) -> None:
+    ran = run("deadletters", "discard", "--search", "error:Reject", "--reason", "a test", "--yes")
+
+    assert f"2 of {GROUP}, 2 discarded" in ran.out
+    assert set(DeadLetter.objects.values_list("state", flat=True)) == {"discarded"}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--search", "error:Reject", "--reason", "x"], "Nobody is here to be asked: add --yes"),
+        (["--search", "error:Reject", "--yes"], "a replay needs a reason"),
+        (["--search", "error:Late", "--reason", "x", "--yes"], "No open dead letter is like that"),
+        (["--reason", "x"], "Give numbers of dead letters, or a --search."),
+        (["1", "--search", "error:Reject"], "Give numbers of dead letters, or a --search."),
+    ],
+)
+def test_a_replay_of_a_search_that_cannot_be_leaves_no_draft(
+    letters: list[str], words: list[str], sentence: str
+) -> None:
+    ran = run("deadletters", "replay", *words)
+
+    assert (ran.status, sentence in ran.out) == (1, True), ran.out
+    assert not Operation.objects.exists()
+    assert set(DeadLetter.objects.values_list("state", flat=True)) == {"new"}
+
+
+def test_what_matches_is_exported_to_a_file_or_the_terminal(
+    letters: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "letters.ndjson"
+
+    table = run("deadletters", "export", "--search", "error:Reject")
+    run("deadletters", "export", "--format", "ndjson", "--output", str(file))
+
+    assert table.out.splitlines()[0].startswith("id,group,event_id,event_type")
+    assert len(table.out.splitlines()) == 3
+    told = [json.loads(line) for line in file.read_text().splitlines()]
+    assert {one["id"] for one in told} == set(map(int, letters))
+    assert AuditEntry.objects.filter(action="dead-letters.export").count() == 2

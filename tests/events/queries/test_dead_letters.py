@@ -1,4 +1,4 @@
-"""Failures by fingerprint, their dead letters, and what a replay would do."""
+"""Dead letters, singly and in pages, and what a replay would do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from events.models import DeadLetter
 from events.operations import Actor, replay_dead_letters
 from events.privacy import MASK
 from events.queries import dead_letter, dead_letters
+from events.queries.letter_filter import LetterFilter
 from events.transport.base import Append
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
@@ -27,57 +28,21 @@ def fail(bus: Bus, broken: Break, *events: Event, group: str = "revenue_trackers
     return [letter.pk for letter in bus.dead_letters() if letter.group_name == group]
 
 
-def test_alike_failures_of_a_group_are_one_line_with_their_count(bus: Bus, broken: Break) -> None:
-    fail(bus, broken, trade(), trade(), trade())
-
-    (failure,) = dead_letters.failures().rows
-
-    assert (failure.count, failure.group, failure.several_types) == (3, "revenue_trackers", False)
-    assert (failure.sample.error_class, failure.sample.message) == (
-        "Reject",
-        "the ledger is closed",
-    )
-    assert failure.first_failed_at <= failure.last_failed_at
-
-
-def test_the_largest_failure_comes_first(bus: Bus, broken: Break) -> None:
-    fail(bus, broken, trade())
-    fail(bus, broken, trade(), trade(), group="trading_risk_management")
-
-    rows = dead_letters.failures().rows
-
-    assert [(row.group, row.count) for row in rows] == [
-        ("trading_risk_management", 2),
-        ("revenue_trackers", 1),
-    ]
-
-
-def test_what_is_listed_follows_state_and_group(bus: Bus, broken: Break) -> None:
-    first, _ = fail(bus, broken, trade(), trade())
-    DeadLetter.objects.filter(pk=first).update(state="discarded")
-
-    assert dead_letters.failures("open").rows[0].count == 1
-    assert dead_letters.failures("discarded").rows[0].count == 1
-    assert dead_letters.failures("all").rows[0].count == 2
-    assert dead_letters.failures("resolved").rows == ()
-    assert dead_letters.failures("all", "notification_senders").rows == ()
-
-
-def test_the_totals_count_what_is_not_listed_too(bus: Bus, broken: Break) -> None:
+def test_the_totals_count_what_was_closed_lately(bus: Bus, broken: Break) -> None:
     first, _ = fail(bus, broken, trade(), trade())
     DeadLetter.objects.filter(pk=first).update(state="resolved")
 
     totals = dead_letters.totals()
 
-    assert (totals.open, totals.open_groups, totals.resolved, totals.discarded) == (1, 1, 1, 0)
+    assert (totals.resolved, totals.discarded) == (1, 0)
 
 
 def test_the_letters_of_a_failure_come_in_pages(bus: Bus, broken: Break) -> None:
     ids = fail(bus, broken, *(trade() for _ in range(5)))
-    mark = dead_letters.failures().rows[0].fingerprint
+    alike = LetterFilter(fingerprint=bus.dead_letters()[0].fingerprint)
 
-    first = dead_letters.letters(fingerprint=mark, size=3)
-    second = dead_letters.letters(fingerprint=mark, older_than=first.older_than, size=3)
+    first = dead_letters.letters("open", alike, size=3)
+    second = dead_letters.letters("open", alike, older_than=first.older_than, size=3)
 
     assert [letter.id for letter in (*first.rows, *second.rows)] == sorted(ids, reverse=True)
     assert second.older_than is None
