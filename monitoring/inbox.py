@@ -44,11 +44,14 @@ class Asked(Chosen):
 
     by: Literal["", "failure", "type", "group", "version", "letter"] = ""
     before: int | None = None
+    """Letters: those after this one."""
+    skip: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Lines on the pages before."""
 
     def link(self, **changed: str | int | None) -> str:
         """The query string of a list that differs in what is given."""
         told = self.model_dump(exclude_none=True, exclude_defaults=True)
-        wanted = {**told, "before": None, **changed}
+        wanted = {**told, "before": None, "skip": None, **changed}
         return "?" + urlencode({n: v for n, v in wanted.items() if v not in (None, "")})
 
     def with_terms(self, more: LetterFilter, **changed: str | None) -> str:

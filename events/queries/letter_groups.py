@@ -28,8 +28,8 @@ KEYS: Mapping[By, tuple[str, ...]] = {
 """Columns that are the same in all letters of a line: after the state they begin an index, which
 goes on with the time."""
 
-LINES_SHOWN = 50
-"""Lines on the page; more than that is one trouble with many faces."""
+LINES_SHOWN = 30
+"""Lines on a page."""
 
 MOST_LINES = 5_000
 """Lines that are told apart in one state."""
@@ -64,8 +64,8 @@ class Grouped:
     """Lines, largest first, and what they are lines of."""
 
     rows: tuple[Alike, ...]
-    more: bool
-    """There are more lines than are listed."""
+    next: int | None
+    """How many lines the next page skips; None on the last."""
     total: int
     """Letters in all lines."""
     lines: int
@@ -75,8 +75,10 @@ class Grouped:
     """There are more lines than were told apart: the figures are at least what they say."""
 
 
-def grouped(chosen: LetterFilter, shown: Shown = "open", by: By = "failure") -> Grouped:
-    """Lines of what matches, the largest first.
+def grouped(
+    chosen: LetterFilter, shown: Shown = "open", by: By = "failure", skip: int = 0
+) -> Grouped:
+    """Lines of what matches, the largest first, after the first `skip` of them.
 
     Three statements and three per state at most, along indexes: one entry is read for each letter
     that matches, to count it, and rows for samples alone.
@@ -84,7 +86,7 @@ def grouped(chosen: LetterFilter, shown: Shown = "open", by: By = "failure") -> 
     at = now()
     parts, capped = _parts(chosen, shown, by)
     largest = sorted(parts, key=lambda key: (-sum(part.count for part in parts[key]), key))
-    listed = largest[:LINES_SHOWN]
+    listed = largest[skip : skip + LINES_SHOWN]
     ends = _ends(chosen, by, [part.first_id for key in listed for part in parts[key]])
     newest = {key: _newest(parts[key], ends) for key in listed}
     letters = {letter.id: letter for letter in _letters(end.pk for end in newest.values() if end)}
@@ -97,7 +99,7 @@ def grouped(chosen: LetterFilter, shown: Shown = "open", by: By = "failure") -> 
     )
     return Grouped(
         rows=tuple(rows),
-        more=len(largest) > LINES_SHOWN,
+        next=skip + LINES_SHOWN if len(largest) > skip + LINES_SHOWN else None,
         total=sum(part.count for found in parts.values() for part in found),
         lines=len(parts),
         groups=tuple(sorted({key[0] for key in parts})) if KEYS[by][0] == "group_name" else (),
@@ -106,11 +108,16 @@ def grouped(chosen: LetterFilter, shown: Shown = "open", by: By = "failure") -> 
 
 
 def groups_of(chosen: LetterFilter, shown: Shown) -> tuple[str, ...]:
-    """Names of groups, three at most, of which dead letters match."""
+    """The first and the last group, by name, of which dead letters match. Two statements per state
+    down an index, one entry of it each where all match."""
     if chosen.group:
         return (chosen.group,)
-    rows = chosen.rows().filter(state__in=STATES[shown]).order_by("group_name")
-    return tuple(rows.values_list("group_name", flat=True).distinct()[:3])
+    found: set[str] = set()
+    for state in STATES[shown]:
+        names = chosen.rows().filter(state=state).values_list("group_name", flat=True)
+        found.update(names.order_by("group_name")[:1])
+        found.update(names.order_by("-group_name")[:1])
+    return tuple(sorted(found))
 
 
 def _letters(ids: Iterable[int]) -> tuple[Letter, ...]:

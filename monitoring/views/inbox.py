@@ -53,10 +53,11 @@ def dead_letters(request: HttpRequest) -> HttpResponse:
     by = asked.grouping(chosen)
     if by is None:
         return _singly(request, asked, chosen, context)
-    found = grouped(chosen, asked.state, by)
+    found = grouped(chosen, asked.state, by, asked.skip)
     names = found.groups if by in ("failure", "group") else groups_of(chosen, asked.state)
     context |= {
         "grouped": found,
+        "more": asked.link(skip=found.next) if found.next else "",
         "by": by,
         "lines": [line_of(alike, by, asked, chosen) for alike in found.rows],
         "may_not_replay": context["may_not"] or (SEVERAL if len(names) > 1 else ""),

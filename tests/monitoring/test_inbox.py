@@ -120,7 +120,7 @@ def test_lines_have_a_trend_and_say_what_is_known(mixed: None, viewer: Client) -
 
     for path in ("/dead-letters/", f"/dead-letters/?group=testers&failure={MARK}"):
         page, source = read(viewer, path), viewer.get(path).content.decode()
-        assert "owned by ada" in page
+        assert "wned by ada" in page
         assert "silenced until" in page
         assert "asks the bank" in source
         assert '<svg class="spark' in source
@@ -222,7 +222,7 @@ def test_a_failure_is_noted_silenced_and_heard_again(mixed: None, operator: Clie
     page = read(operator, answer["Location"])
 
     assert answer["Location"] == path
-    assert "owned by ada" in page
+    assert "Owned by ada" in page
     assert "silenced until" in page
     until = FailureNote.objects.get().silenced_until
     assert until

@@ -52,7 +52,7 @@ def test_open_ones_are_lines_by_what_they_have_in_common_largest_first(
     found = grouped(LetterFilter(), by=by)
 
     assert list(counts(found).items()) == list(lines.items())
-    assert (found.total, found.lines, found.more) == (7, len(lines), False)
+    assert (found.total, found.lines, found.next) == (7, len(lines), None)
 
 
 @pytest.mark.parametrize(
@@ -146,15 +146,17 @@ def test_what_is_said_of_a_failure_stands_on_its_line_and_a_silence_ends_by_itse
     assert silenced_by_group(at) == {"testers": 3}
 
 
-def test_lines_beyond_the_page_are_counted_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_come_in_pages_and_all_of_them_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(letter_groups, "LINES_SHOWN", 2)
     for mark in "abc":
         letters(2 if mark == "b" else 1, fingerprint=mark * 16)
 
-    found = grouped(LetterFilter())
+    first = grouped(LetterFilter())
+    second = grouped(LetterFilter(), skip=first.next or 0)
 
-    assert [row.key[1][0] for row in found.rows] == ["b", "a"]
-    assert (found.more, found.lines, found.total) == (True, 3, 4)
+    assert [row.key[1][0] for row in (*first.rows, *second.rows)] == ["b", "a", "c"]
+    assert (first.next, first.lines, first.total) == (2, 3, 4)
+    assert (second.next, second.lines, second.total) == (None, 3, 4)
 
 
 SEARCHES: list[Callable[[], object]] = [
