@@ -28,7 +28,7 @@ KEYS: Mapping[By, tuple[str, ...]] = {
 """Columns that are the same in all letters of a line: after the state they begin an index, which
 goes on with the time."""
 
-LINES_SHOWN = 30
+LINES_SHOWN = 25
 """Lines on a page."""
 
 MOST_LINES = 5_000
