@@ -16,7 +16,8 @@ PARTS = ("tests/events", "tests/monitoring")
 
 
 def main(arguments: list[str]) -> int:
-    argv = [sys.executable, "-m", "pytest", "--ds=tests.settings_postgresql", *PARTS, *arguments]
+    parts = () if any(word.startswith("tests/") for word in arguments) else PARTS
+    argv = [sys.executable, "-m", "pytest", "--ds=tests.settings_postgresql", *parts, *arguments]
     with postgres_server() as server:
         environment = {**os.environ, "TEST_POSTGRESQL": f"{server.url}postgres"}
         code = subprocess.run(argv, env=environment, check=False).returncode
