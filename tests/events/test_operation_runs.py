@@ -386,7 +386,7 @@ def test_without_a_bus_it_waits_and_loses_nothing(
 @pytest.mark.parametrize(
     ("actor", "count", "reason", "sentence"),
     [
-        (VICTOR, 1, "let me", "victor may look but not replay"),
+        (VICTOR, 1, "let me", "victor may look but not begin operations"),
         (OLGA, 1, " ", "Say why: a replay needs a reason"),
         (OLGA, 101, "many", "Give your password again to replay more than 100 events"),
     ],
