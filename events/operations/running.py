@@ -18,6 +18,7 @@ from events.groups import every
 from events.models import DeadLetter, HandledEvent, Operation, OperationItem
 from events.operations.decisions import DECISIONS, carry_out
 from events.operations.redelivery import redeliver_now
+from events.operations.resending import send_events
 from events.operations.sets import (
     HISTORY,
     REPLAYABLE,
@@ -173,6 +174,9 @@ def _send(operation: Operation, progress: Progress) -> None:
     count = min(may_send(progress, ramp=operation.ramp), _allowed(operation, at))
     if count <= 0:
         return
+    if operation.kind == HISTORY:
+        _note_sent(operation, send_events(operation, count, at), at)
+        return
     waiting = operation.items.filter(state=Item.WAITING).order_by("pk")[:count]
     as_of = frozen_at(operation)
     items = list(waiting.select_related("letter").only("pk", "letter__state", "letter__opened_at"))
@@ -243,13 +247,15 @@ def _observe(operation: Operation) -> None:
 
 
 def _observe_events(operation: Operation, sent: QuerySet[OperationItem]) -> None:
-    """The same of events that are no dead letters: the inbox tells, or a letter of the group."""
+    """The same of events that are no dead letters: the inbox tells, or a letter of the group.
+
+    None of them was in the inbox when it was sent: any mark tells, whatever its clock says.
+    """
     if not sent.exists():
         return
     mark = HandledEvent.objects.filter(
         group__name=operation.group_name,
         event_id=OuterRef("event_id"),
-        handled_at__gte=OuterRef("sent_at"),
     )
     sent.filter(Exists(mark)).update(
         state=Item.HANDLED, ended_at=Subquery(mark.values("handled_at")[:1])

@@ -1,0 +1,53 @@
+"""Stored events that go to a group again: which of them are sent, and what its inbox forgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from events.groups import groups
+from events.models import ConsumerGroup, HandledEvent, Operation, OperationItem
+
+CATCH_UP, HANDLE_AGAIN = "catch up", "handle again"
+"""Modes, ``details["mode"]`` of an operation: leave out what the inbox knows; or forget that."""
+
+LOOKED_AT = 1_000
+"""Most waiting items one step looks at: those the group knows cost no more than a look."""
+
+Item = OperationItem.State
+
+
+def send_events(operation: Operation, count: int, at: datetime) -> int:
+    """Note the next items, at most `count`, as sent; how many. Call it in a transaction.
+
+    Catching up, what the inbox knows is skipped on the way. To have them handled again the inbox
+    forgets them, or the group would take them for done. Five statements at most.
+    """
+    waiting = operation.items.filter(state=Item.WAITING).order_by("pk")[:LOOKED_AT]
+    items = list(waiting.only("pk", "event_id"))
+    if _keeps_no_inbox(operation.group_name):
+        told = "the group keeps no inbox: nobody could tell what became of it"
+        _skip(operation, [item.pk for item in items], told, at)
+        return 0
+    number = ConsumerGroup.objects.filter(name=operation.group_name).values_list("pk", flat=True)
+    marks = HandledEvent.objects.filter(group=number.first())
+    if operation.details.get("mode") == HANDLE_AGAIN:
+        ready = items[:count]
+        marks.filter(event_id__in=[item.event_id for item in ready if item.event_id]).delete()
+    else:
+        looked_for = [item.event_id for item in items if item.event_id]
+        known = set(marks.filter(event_id__in=looked_for).values_list("event_id", flat=True))
+        done = [item.pk for item in items if item.event_id in known]
+        _skip(operation, done, "already handled", at)
+        ready = [item for item in items if item.event_id not in known][:count]
+    operation.items.filter(pk__in=[item.pk for item in ready]).update(state=Item.SENT, sent_at=at)
+    return len(ready)
+
+
+def _skip(operation: Operation, ids: Sequence[int], told: str, at: datetime) -> None:
+    if ids:
+        operation.items.filter(pk__in=ids).update(state=Item.SKIPPED, told=told, ended_at=at)
+
+
+def _keeps_no_inbox(name: str) -> bool:
+    return any(group.idempotent for group in groups() if group.name == name)
