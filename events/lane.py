@@ -85,6 +85,7 @@ class Lane:
     def _round(self) -> None:
         with self._lock:
             for runner in self.runners:
+                self._guarded(runner, runner.stand_still)
                 self._guarded(runner, runner.set_aside)
                 self._guarded(runner, runner.ask)
             for runner in self._arrived():

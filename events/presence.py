@@ -46,12 +46,13 @@ class Heartbeat:
         dead: int = 0,
         draining: bool = False,
         breakers: Mapping[str, tuple[str, ...]] | None = None,
+        paused: tuple[str, ...] = (),
     ) -> bool:
-        """Send a heartbeat when one is due, the process begins to drain or a breaker changed; True
-        if sent."""
+        """Send a heartbeat when one is due, the process begins to drain, a breaker or what is
+        paused has changed; True if sent."""
         since_s = time.monotonic() - self._last_beat
-        told = (self._info.draining, self._info.breakers)
-        if since_s < self._every_s and told == (draining, breakers or {}):
+        told = (self._info.draining, self._info.breakers, self._info.paused)
+        if since_s < self._every_s and told == (draining, breakers or {}, paused):
             return False
         rate = (handled - self._last_handled) / since_s if self._last_beat else 0.0
         info = replace(
@@ -64,6 +65,7 @@ class Heartbeat:
             rate_per_s=round(rate, 2),
             draining=draining,
             breakers=breakers or {},
+            paused=paused,
         )
         transport.current().presence.beat(info, self._ttl_s)
         self._info, self._last_beat, self._last_handled = info, time.monotonic(), handled

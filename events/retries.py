@@ -6,7 +6,7 @@ import heapq
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from events import transport
 from events.errors import BusRefused
@@ -34,14 +34,18 @@ class Retries:
         with self._lock:
             heapq.heappush(self._due, (due_at, stream, group))
 
-    def promote_due(self, *, everything: bool = False) -> int:
-        """Move what is due to the retry streams; how many retries that were. Raises
-        BusUnavailable."""
+    def promote_due(
+        self, *, everything: bool = False, unless: Callable[[str], bool] = lambda group: False
+    ) -> int:
+        """Move what is due to the retry streams, `unless` says no to its group; how many retries
+        that were. What was left is found by a later look at all. Raises BusUnavailable."""
         streams = transport.current().streams
         now = time.time()
         chosen = self._pairs if everything or self._sweep_due() else self._expected(now)
         count = 0
         for stream, group in chosen:
+            if unless(group):
+                continue
             try:
                 moved = streams.promote(stream, group, now, AT_ONCE)
             except BusRefused as error:  # the trouble of this pair alone

@@ -79,6 +79,10 @@ class GroupRunner:
         self._settings = settings
         self._retries = retries
         self._turn = turn
+        self.paused = False
+        """An operator has paused the group. Set by the thread that keeps leases."""
+        self._still = False
+        self._next_still = 0.0
         self._reader: Reader | None = None
         self._pace = Pace(settings.batch_size, len(group.streams))
         self._rests_until = 0.0
@@ -115,12 +119,18 @@ class GroupRunner:
     @property
     def is_ready(self) -> bool:
         """Whether it has work that may be done now."""
-        return bool(self.backlog) and time.monotonic() >= self._may_work_at
+        return bool(self.backlog) and not self.rests and time.monotonic() >= self._may_work_at
 
     @property
     def rests(self) -> bool:
-        """What one of its handlers depends on has failed and is left alone for now."""
-        return time.monotonic() < self.execution.breakers.rests_until
+        """An operator has paused it, or what one of its handlers depends on has failed and is left
+        alone for now."""
+        return self.paused or time.monotonic() < self.execution.breakers.rests_until
+
+    @property
+    def stands_still(self) -> bool:
+        """It is paused, has finished what ran, and neither waits for entries nor holds any."""
+        return self.paused and self._still
 
     @property
     def _probes(self) -> bool:
@@ -181,6 +191,9 @@ class GroupRunner:
         self._pace.read(found)
         self._rests_until = self._pace.read_at + self.group.linger_ms / 1_000
         self._failures = 0
+        if self.paused:  # since they were asked for; `stand_still` gives them back
+            self._holdings.hold(found)
+            return
         self.accept(found)
         if self.rests:  # they were asked for before it failed
             self.give_back()
@@ -324,7 +337,23 @@ class GroupRunner:
 
     def give_back(self) -> None:
         """Let others, or this worker later, have all that was not begun; no attempt is counted."""
-        self._release(self.drop())
+        unbegun = self.drop()
+        if not self._release(unbegun) and self.paused:
+            self._holdings.hold(unbegun)  # nobody sweeps a paused group: it is tried again
+
+    def stand_still(self) -> None:
+        """Where an operator has paused the group: wait for nothing, give back what was not begun.
+
+        Called by its lane between two units, so that what runs is finished.
+        """
+        if not self.paused:
+            self._still = False
+        elif not self._still and time.monotonic() >= self._next_still:
+            if self._reader is not None:
+                self._holdings.hold(self._reader.close())
+            self.give_back()
+            self._still = not len(self._holdings)
+            self._next_still = time.monotonic() + (0.0 if self._still else BACKOFF_S[-1])
 
     def hand_back(self) -> None:
         """Give up what was not begun, and the consumer itself where it holds nothing."""

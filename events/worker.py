@@ -15,6 +15,7 @@ from events.conf import bus_settings
 from events.errors import BusRefused, BusUnavailable
 from events.groups import Group
 from events.lane import Lane
+from events.pauses import Pauses
 from events.presence import Heartbeat
 from events.quarantine import Quarantine
 from events.retries import Retries
@@ -30,6 +31,9 @@ STUCK = 75
 """Exit status of a worker that leaves because a handler did not (EX_TEMPFAIL of sysexits.h)."""
 
 KEEP_EVERY_S = 0.1
+
+FAREWELL_S = 1.0
+"""Longest wait for a thread that may hang at a database that is away."""
 
 
 class Worker:
@@ -50,6 +54,7 @@ class Worker:
         self._drain_timeout_s = drain_timeout_s
         self._heartbeat = Heartbeat("worker", [group.name for group in groups])
         self._retries = Retries([(s, group.name) for group in groups for s in group.streams])
+        self._pauses = Pauses()
         turn = Quarantine()
         self._runners = [
             GroupRunner(group, self._heartbeat.name, self._settings, self._retries, turn)
@@ -75,6 +80,8 @@ class Worker:
         lease ends.
         """
         self._report(f"worker {self.name} starts with {len(self._runners)} groups")
+        watching = self._pauses.watch(self._stop)
+        self._note_pauses()
         for runners in _shared_out(self._runners, self._wanted_threads):
             self._open(runners)
         stuck = self._keep_until(self._stop.is_set)
@@ -86,6 +93,7 @@ class Worker:
         stuck = stuck or not self._drained()
         if not stuck:  # a handler left behind may hold SQLite's lock; the relay marks them again
             self._flush_marks()
+        watching.join(FAREWELL_S)
         return self._leave(stuck)
 
     def run_once(self) -> int:
@@ -93,7 +101,9 @@ class Worker:
         lane = Lane(self._runners, self._stop, self._settings)
         total = 0
         while True:
-            self._retries.promote_due(everything=True)
+            self._pauses.look()
+            self._note_pauses()
+            self._retries.promote_due(everything=True, unless=self._pauses.include)
             count = sum(runner.sweep_if_due() for runner in self._runners)
             count += sum(runner.read_now() for runner in self._runners)
             self._work_off(lane)
@@ -163,9 +173,10 @@ class Worker:
 
         Nothing here waits for SQL: a lease must not end because a table is locked.
         """
+        self._note_pauses()
         try:
             self._renew_if_due()
-            self._retries.promote_due()
+            self._retries.promote_due(unless=self._pauses.include)
             if not self._stop.is_set():
                 for runner in self._runners:
                     self._for(runner, runner.sweep_if_due)
@@ -176,6 +187,10 @@ class Worker:
         except Exception:
             logger.exception("worker %s: keeping leases failed; it is tried again", self.name)
             self._stop.wait(0.5)
+
+    def _note_pauses(self) -> None:
+        for runner in self._runners:
+            runner.paused = self._pauses.include(runner.group.name)
 
     def _renew_if_due(self) -> None:
         """Renew what all groups hold. Raises BusUnavailable; it is then still due."""
@@ -216,6 +231,7 @@ class Worker:
                     for runner in self._runners
                     if (found := runner.execution.breakers.open)
                 },
+                paused=tuple(one.group.name for one in self._runners if one.stands_still),
             )
         except BusUnavailable as error:
             logger.debug("worker %s: no heartbeat: %s", self.name, error)

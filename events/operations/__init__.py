@@ -7,6 +7,7 @@
     decide                discard dead letters, or restore them
     note_failure, silence_failure, look_into  say who owns a failure, and what is known of it
     export_letters        dead letters as they may leave the console: masked
+    pause_group           have workers neither read nor run a group, until resume_group
     publish_test_event    publish one event marked synthetic
     run_retries_now       make waiting retries of a group due at once
     give_up_retries       make dead letters of them
@@ -25,6 +26,7 @@ from events.operations.consumers import remove_consumer
 from events.operations.control import cancel, pause, resume
 from events.operations.decisions import DECISIONS, DISCARD, RESTORE, Decision, decide
 from events.operations.exports import export_letters
+from events.operations.group_pauses import pause_group, resume_group
 from events.operations.mending import Mended
 from events.operations.notes import look_into, note_failure, silence_failure
 from events.operations.pending import bury_pending, hand_back, repair_dangling
@@ -59,6 +61,7 @@ __all__ = [
     "look_into",
     "note_failure",
     "pause",
+    "pause_group",
     "propose_decision",
     "propose_replay",
     "publish_test_event",
@@ -67,6 +70,7 @@ __all__ = [
     "repair_dangling",
     "replay_dead_letters",
     "resume",
+    "resume_group",
     "run_retries_now",
     "silence_failure",
     "withdraw",

@@ -15,7 +15,7 @@ from events.conf import bus_settings
 from events.envelope import now
 from events.errors import BusUnavailable
 from events.groups import Group, groups
-from events.models import AuditEntry, DeadLetter, StoredEvent
+from events.models import AuditEntry, DeadLetter, PausedGroup, StoredEvent
 from events.pressure import Pressure, too_much
 from events.queries.failure_notes import silenced_by_group
 from events.registry import registry
@@ -67,6 +67,16 @@ class StreamState:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """That an operator has paused a group."""
+
+    actor: str
+    via: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class GroupState:
     """How one consumer group stands. A figure that is None is unknown, never zero."""
 
@@ -93,11 +103,14 @@ class GroupState:
     breakers: Mapping[str, int] = field(default_factory=dict)
     """What its handlers depend on and has failed, with how many workers have given it up for
     now."""
+    paused: Pause | None = None
+    finishing: int = 0
+    """Of a paused group: workers that have not said yet that they stand still."""
 
     @property
     def quiet(self) -> bool:
         """Nothing waits, nothing failed, and all of that is known."""
-        troubled = self.retries_waiting or self.dead_letters or self.breakers
+        troubled = self.retries_waiting or self.dead_letters or self.breakers or self.paused
         return self.lag == 0 and not troubled
 
 
@@ -172,11 +185,12 @@ def _badness(group: GroupState) -> tuple[int, int, int, int, str]:
 def take() -> Snapshot:
     """Read everything once; never raises for a missing bus, whose figures are then None.
 
-    Costs seven SQL statements, three more while a failure is silenced, and five pipelined round
+    Costs eight SQL statements, three more while a failure is silenced, and five pipelined round
     trips to the bus, O(streams + groups).
     """
     at = now()
     dead = dead_letters_by_group()
+    paused = pauses()
     reading = _read_bus(at)
     return Snapshot(
         at=at,
@@ -185,7 +199,10 @@ def take() -> Snapshot:
             StreamState(kind.stream, kind.domain, kind.name, reading.streams.get(kind.stream))
             for kind in registry.all()
         ),
-        groups=tuple(_group_state(group, reading, dead) for group in groups()),
+        groups=tuple(
+            replace(_group_state(group, reading, dead), paused=paused.get(group.name))
+            for group in groups()
+        ),
         workers=reading.workers,
         relay=relay_state(),
         dead_letters_open=sum(dead.values()),
@@ -220,6 +237,12 @@ def losses_since(since: datetime) -> Losses | None:
             put_back[target] += int(details.get("count", 0))
     everything = any(action == DATA_LOST for _, action, _, _ in found)
     return Losses(found[-1][0], everything, dict(put_back))
+
+
+def pauses() -> dict[str, Pause]:
+    """Groups that are paused: one statement."""
+    rows = PausedGroup.objects.values_list("group_name", "actor", "via", "reason", "paused_at")
+    return {name: Pause(actor, via, why, at) for name, actor, via, why, at in rows}
 
 
 def dead_letters_by_group() -> dict[str, int]:
@@ -315,6 +338,10 @@ def _with_figures(state: GroupState, group: Group, reading: _Reading) -> GroupSt
         retries_waiting=sum(retry.waiting for retry in retries),
         next_retry_at=min((r.next_due_at for r in retries if r.next_due_at), default=None),
         workers=sum(group.name in worker.groups for worker in reading.workers),
+        finishing=sum(
+            group.name in worker.groups and group.name not in worker.paused
+            for worker in reading.workers
+        ),
         breakers=_left_alone(group.name, reading.workers),
         delivered=_finished(places),
         added=sum(stream.entries_added for stream in present),

@@ -248,6 +248,8 @@ class WorkerInfo:
     draining: bool = False
     breakers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By group what its handlers depend on and it has given up for now."""
+    paused: tuple[str, ...] = ()
+    """Groups of which it neither reads, runs nor holds anything, as an operator has asked."""
 
 
 class Presence(Protocol):
