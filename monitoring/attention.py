@@ -69,6 +69,22 @@ class Need:
     detail: str = ""
 
 
+def standing(group: GroupState) -> str:
+    """How many workers of a paused group have come to rest, as they say themselves."""
+    if group.lag is None and not group.workers:
+        return "whether its workers stand still is unknown"
+    if not group.workers:
+        return "no worker runs it"
+    if not group.finishing:
+        return (
+            "its worker stands still"
+            if group.workers == 1
+            else f"all {number(group.workers)} workers stand still"
+        )
+    verb = "finishes" if group.finishing == 1 else "finish"
+    return f"{number(group.finishing)} of {counted(group.workers, 'worker')} still {verb}"
+
+
 def needs(
     snapshot: Snapshot,
     flow: Callable[[str], Flow],
@@ -83,9 +99,11 @@ def needs(
     """
     found = [*_bus(snapshot, bus_seen_at), *_workers(snapshot), *_relay(snapshot)]
     found += [*_losses(snapshot), *_held_back(snapshot)]
+    found += [need for group in snapshot.groups for need in _paused(group)]
     if snapshot.bus.reachable and _alive(snapshot):
-        found += [need for group in snapshot.groups for need in _breakers(group)]
-        late = [group for group in snapshot.worst_first() if not group.breakers]
+        running = [group for group in snapshot.worst_first() if not group.paused]
+        found += [need for group in running for need in _breakers(group)]
+        late = [group for group in running if not group.breakers]
         found += [need for group in late for need in _behind(group, flow)]
         found += [need for group in snapshot.groups for need in _short_of_room(group, room)]
     found += _dead_letters(snapshot)
@@ -189,6 +207,23 @@ def _held_back(snapshot: Snapshot) -> Iterator[Need]:
             action="Open groups",
             detail=next(iter(held.values())),
         )
+
+
+def _paused(group: GroupState) -> Iterator[Need]:
+    """Somebody wanted it so; it is listed because somebody may have forgotten it."""
+    if group.paused is None:
+        return
+    waiting = "" if group.lag is None else f"{number(group.lag)} waiting, none is lost · "
+    yield Need(
+        "warn",
+        "paused",
+        group.name,
+        f"was paused by {group.paused.actor}: {group.paused.reason}",
+        url=reverse("group", args=[group.name]),
+        action="Open group",
+        since=group.paused.since,
+        detail=waiting + standing(group),
+    )
 
 
 def _breakers(group: GroupState) -> Iterator[Need]:

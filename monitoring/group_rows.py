@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from events.queries.snapshot import GroupState, Snapshot
 from monitoring import samples
-from monitoring.attention import BEHIND_S, Flow
+from monitoring.attention import BEHIND_S, Flow, standing
 from monitoring.charts import Point
 from monitoring.formats import counted, duration, number
 
@@ -26,6 +26,11 @@ class GroupRow:
     outlook: str
     """Status kind: ok, warn or bad."""
     outlook_text: str
+
+    @property
+    def standing(self) -> str:
+        """Of a paused group: whether its workers stand still."""
+        return standing(self.state)
 
     @property
     def variants(self) -> str:
@@ -70,6 +75,9 @@ def flow_of(name: str, recent: samples.History) -> Flow:
 
 def outlook(state: GroupState, flow: Flow) -> tuple[str, str]:
     """Whether a group catches up, as a status kind and its words: the worst that is true."""
+    if state.paused:
+        pausing = state.finishing and state.lag is not None
+        return "warn", f"pausing: {standing(state)}" if pausing else "paused"
     if state.lag is None:
         return "warn", "unknown"
     if state.breakers:

@@ -1,16 +1,33 @@
-"""Consumer groups, worst first, and one group."""
+"""Consumer groups, worst first, one group, and pausing it."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from collections.abc import Callable
+from typing import Annotated
 
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+from pydantic import BaseModel, Field
+
+from events import operations as acts
+from events.errors import Refused
 from events.queries import groups as query
-from monitoring import group_rows
+from monitoring import group_rows, params
+from monitoring.access import Role, may_not, requires
+from monitoring.acting import actor_of
 from monitoring.headroom import least, rooms
 from monitoring.missing import missing
 from monitoring.readings import readings
+
+REASON_LENGTH = 500
+
+
+class Why(BaseModel):
+    """The reason given for an action."""
+
+    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
 
 
 @require_safe
@@ -35,5 +52,33 @@ def group(request: HttpRequest, name: str) -> HttpResponse:
         "row": group_rows.row(snapshot, name),
         "room": least(room_of, name),
         "places": [(place, room_of.get((place.stream, name))) for place in found.places],
+        "may_not_pause": may_not(request, Role.OPERATOR, "pause or resume groups"),
+        "reason_length": REASON_LENGTH,
     }
     return render(request, "group.html", context)
+
+
+@require_POST
+@requires(Role.OPERATOR, to="pause groups")
+def pause(request: HttpRequest, name: str) -> HttpResponse:
+    """Have its workers stand still; its page tells when they do."""
+    return _act(request, name, acts.pause_group)
+
+
+@require_POST
+@requires(Role.OPERATOR, to="resume groups")
+def resume(request: HttpRequest, name: str) -> HttpResponse:
+    """Let it go on where it stands."""
+    return _act(request, name, acts.resume_group)
+
+
+def _act(
+    request: HttpRequest, name: str, act: Callable[[acts.Actor, str, str], object]
+) -> HttpResponse:
+    """Do it and show the group, with the refusal if it was one."""
+    try:
+        act(actor_of(request), name, params.read(Why, request.POST).reason)
+    except Refused as refused:
+        messages.error(request, str(refused))
+    readings.forget()
+    return redirect("group", name=name)

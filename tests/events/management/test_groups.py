@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
+from events.models import AuditEntry
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 from tests.events.management.commanding import run
@@ -61,3 +64,30 @@ def test_without_the_bus_it_says_unknown_and_exits_2(bus: Bus) -> None:
     assert "The bus cannot be reached" in ran.out
     (line,) = (line for line in ran.out.splitlines() if line.startswith("revenue_trackers"))
     assert line.split()[2:6] == ["-", "-", "-", "-"]
+
+
+def test_a_group_is_paused_and_resumed_and_says_so(bus: Bus) -> None:
+    assert run("groups", "pause", "revenue_trackers").status == 1  # no reason
+
+    paused = run("groups", "pause", "revenue_trackers", "--reason", "mending", "--json")
+
+    assert (paused.status, paused.json["paused"]) == (0, True)
+    assert AuditEntry.objects.get().actor.startswith("command line")
+    assert "mending; 0 of 0 workers still finish" in run("groups", "show", "revenue_trackers").out
+    (line,) = (
+        group
+        for group in run("groups", "list", "--json").json
+        if group["name"] == "revenue_trackers"
+    )
+    assert line["paused"]["reason"] == "mending"
+    again = run("groups", "pause", "revenue_trackers", "--reason", "mending")
+    assert (again.status, "is paused already" in again.out) == (1, True)
+    assert run("groups", "resume", "revenue_trackers", "--reason", "mended").status == 0
+    assert "paused" not in run("groups", "revenue_trackers").out
+
+
+@pytest.mark.parametrize(
+    "words", [("pause",), ("fly", "revenue_trackers"), ("pause", "nobody", "--reason", "x")]
+)
+def test_what_cannot_be_meant_exits_1(bus: Bus, words: tuple[str, ...]) -> None:
+    assert run("groups", *words).status == 1
