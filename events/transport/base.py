@@ -19,6 +19,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from events.transport.mending import Held, Mending, PendingEntry, WaitingRetry
+    from events.transport.moving import Moving
 
 RELEASED = "_released"
 """Consumer that holds entries handed back by a stopping worker until another takes them."""
@@ -418,6 +419,7 @@ class Transport:
     presence: Presence
     inspector: Inspector
     mending: Mending
+    moving: Moving
     name: str = field(default="")
     shared: bool = field(default=True)
     """Other processes are on the same bus."""

@@ -29,7 +29,8 @@ HEADINGS = (
 class Command(BaseCommand):
     help = (
         "Show the consumer groups, those that need somebody first, or one of them with its streams;"
-        " `pending NAME` shows what its consumers hold; pause or resume one. Exit status: 0 done, 1 no such group or refused, 2 the bus cannot be"
+        " `pending NAME` shows what its consumers hold; pause or resume one. Exit status: 0 done, 1"
+        " no such group or refused, 2 the bus cannot be"
         " reached and figures are unknown."
     )
 

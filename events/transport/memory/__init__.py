@@ -9,6 +9,7 @@ from events.conf import BusSettings
 from events.transport.base import Transport
 from events.transport.memory.inspector import MemoryInspector
 from events.transport.memory.mending import MemoryMending
+from events.transport.memory.moving import MemoryMoving
 from events.transport.memory.presence import MemoryPresence
 from events.transport.memory.state import Clock
 from events.transport.memory.streams import MemoryStreams
@@ -16,7 +17,7 @@ from events.transport.memory.streams import MemoryStreams
 __all__ = ["Clock", "MemoryBus", "open_transport"]
 
 
-class MemoryBus(MemoryStreams, MemoryPresence, MemoryInspector, MemoryMending):
+class MemoryBus(MemoryStreams, MemoryPresence, MemoryInspector, MemoryMending, MemoryMoving):
     """All contracts in one object."""
 
 
@@ -29,6 +30,7 @@ def open_transport(settings: BusSettings) -> Transport:
         presence=bus,
         inspector=bus,
         mending=bus,
+        moving=bus,
         name="memory",
         shared=False,
     )

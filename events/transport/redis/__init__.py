@@ -7,6 +7,7 @@ from events.transport.base import Transport
 from events.transport.redis.connection import COMMAND_TIMEOUT_S, Scripts, connect
 from events.transport.redis.inspector import RedisInspector
 from events.transport.redis.mending import RedisMending
+from events.transport.redis.moving import RedisMoving
 from events.transport.redis.presence import RedisLeases, RedisPresence
 from events.transport.redis.streams import RedisStreams
 
@@ -26,6 +27,7 @@ def open_transport(settings: BusSettings, timeout_s: float = COMMAND_TIMEOUT_S) 
         presence=presence,
         inspector=RedisInspector(commands, readers, presence),
         mending=RedisMending(commands, scripts),
+        moving=RedisMoving(commands, scripts),
         name="redis",
     )
 
