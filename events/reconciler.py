@@ -26,6 +26,7 @@ from events.conf import bus_settings
 from events.envelope import now, stream_name
 from events.groups import Group, every, groups
 from events.models import ConsumerGroup, DeadLetter, HandledEvent, Reconciliation, StoredEvent
+from events.queries.skips import Skips
 from events.store import writing
 from events.transport.base import Redelivery
 
@@ -183,7 +184,19 @@ def _unaccounted(rows: Sequence[Row], *, lost_data: bool) -> Missing:
     for group, row in _readings(rows, lost_data=lost_data):
         if (group.name, row.event_id) not in done:
             missing[row.stream, group.name].append(row)
-    return missing
+    return _without_skipped(missing) if missing else missing
+
+
+def _without_skipped(missing: Missing) -> Missing:
+    """What an operator has moved a group past is nobody's loss."""
+    skips = Skips.of({group for _, group in missing})
+    kept = {
+        (stream, group): [
+            row for row in rows if not skips.cover(stream, group, row.entry_id, row.stored_at)
+        ]
+        for (stream, group), rows in missing.items()
+    }
+    return {place: rows for place, rows in kept.items() if rows}
 
 
 def _readings(rows: Sequence[Row], *, lost_data: bool) -> Iterator[tuple[Group, Row]]:

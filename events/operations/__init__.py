@@ -8,6 +8,7 @@
     note_failure, silence_failure, look_into  say who owns a failure, and what is known of it
     export_letters        dead letters as they may leave the console: masked
     pause_group           have workers neither read nor run a group, until resume_group
+    move_group, undo_move let a paused group go on from another place, and back
     publish_test_event    publish one event marked synthetic
     run_retries_now       make waiting retries of a group due at once
     give_up_retries       make dead letters of them
@@ -28,6 +29,7 @@ from events.operations.decisions import DECISIONS, DISCARD, RESTORE, Decision, d
 from events.operations.exports import export_letters
 from events.operations.group_pauses import pause_group, resume_group
 from events.operations.mending import Mended
+from events.operations.moves import Way, move_group, undo_move, why_not_undone
 from events.operations.notes import look_into, note_failure, silence_failure
 from events.operations.pending import bury_pending, hand_back, repair_dangling
 from events.operations.permissions import MOST_WITHOUT_STEP_UP
@@ -50,6 +52,7 @@ __all__ = [
     "Manner",
     "Mended",
     "Refused",
+    "Way",
     "advance_operations",
     "begin",
     "bury_pending",
@@ -59,6 +62,7 @@ __all__ = [
     "give_up_retries",
     "hand_back",
     "look_into",
+    "move_group",
     "note_failure",
     "pause",
     "pause_group",
@@ -73,5 +77,7 @@ __all__ = [
     "resume_group",
     "run_retries_now",
     "silence_failure",
+    "undo_move",
+    "why_not_undone",
     "withdraw",
 ]

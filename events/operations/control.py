@@ -10,6 +10,7 @@ from events.errors import Refused
 from events.models import Operation, OperationItem
 from events.operations.permissions import check_operator, check_size
 from events.operations.running import advance_now, ended_counts
+from events.operations.sets import MOVE
 from events.store import after_commit, writing
 
 State = Operation.State
@@ -39,6 +40,10 @@ def _move(
         operation = Operation.objects.select_for_update().filter(pk=pk).first()
         if operation is None:
             raise Refused(f"There is no operation {pk}.")
+        if operation.kind == MOVE:
+            raise Refused(
+                f"Operation {pk} moved a group: it can be undone, there is nothing to {verb}."
+            )
         check_size(actor, operation.total, verb)
         if operation.state not in takes:
             raise Refused(f"Operation {pk} is {operation.state}: there is nothing to {verb}.")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db.models import QuerySet
+
 from events.audit import Actor, record
 from events.envelope import now
 from events.errors import Refused
 from events.groups import groups
 from events.models import Operation, PausedGroup
 from events.operations.permissions import check_operator, check_reason
+from events.operations.sets import MOVE
 from events.store import writing
-
-MOVE = "move"
-"""Kind of an operation that moves a group."""
 
 MOVES_WITHIN = timedelta(minutes=1)
 """A move takes seconds; one that was begun longer ago has died on its way, and hinders nobody."""
@@ -52,11 +52,15 @@ def resume_group(actor: Actor, name: str, reason: str) -> None:
         record(actor, "group.resume", name, reason.strip())
         if not PausedGroup.objects.filter(group_name=name).delete()[0]:
             raise Refused(f"{name} is not paused: there is nothing to resume.")
-        moving = Operation.objects.filter(
-            kind=MOVE,
-            group_name=name,
-            state=Operation.State.RUNNING,
-            started_at__gt=now() - MOVES_WITHIN,
-        )
-        if pk := moving.values_list("pk", flat=True).first():
+        if pk := under_way(name).values_list("pk", flat=True).first():
             raise Refused(f"{name} is being moved by operation {pk}: resume it when that is done.")
+
+
+def under_way(name: str) -> QuerySet[Operation]:
+    """Moves of a group that are being carried out at this moment."""
+    return Operation.objects.filter(
+        kind=MOVE,
+        group_name=name,
+        state=Operation.State.RUNNING,
+        started_at__gt=now() - MOVES_WITHIN,
+    )

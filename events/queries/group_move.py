@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import batched
 from uuid import UUID
 
 from events import transport
@@ -15,6 +14,7 @@ from events.errors import Refused
 from events.groups import Group, groups
 from events.models import ConsumerGroup, PausedGroup
 from events.queries.snapshot import entry_time
+from events.queries.words import plural
 from events.registry import EventType
 from events.rows import Wanted, settled
 from events.transport.base import StreamInfo
@@ -182,15 +182,16 @@ def why_not_at_rest(group: Group) -> str:
     finishing = [worker.name for worker in alive if name not in worker.paused]
     if finishing:
         return (
-            f"{len(finishing)} of {len(alive)} workers of {name} still finish what they have begun:"
-            f" {', '.join(finishing[:3])}. Wait until all stand still."
+            f"{len(finishing)} of {plural(len(alive), 'worker')} of {name} still finish what was"
+            f" begun: {', '.join(finishing[:3])}. Wait until all stand still."
         )
     names = {worker.name for worker in alive}
     pairs = [(stream, name) for stream in group.streams]
     for held in bus.inspector.consumers(pairs):
         if held.pending and held.name in names:
+            entries = plural(held.pending, "entry", "entries")
             return (
-                f"The worker {held.name} still holds {held.pending} entries of {name} on"
+                f"The worker {held.name} still holds {entries} of {name} on"
                 f" {held.stream}. Wait until it has given them back, or end it."
             )
     return ""
@@ -237,7 +238,9 @@ def _known(group: Group, event_ids: Sequence[str]) -> int:
     if group.idempotent or number is None:
         return 0
     count = 0
-    for some in batched(filter(None, map(_uuid, event_ids)), LOOKED_UP):
+    ids = [found for text in event_ids if (found := _uuid(text))]
+    for start in range(0, len(ids), LOOKED_UP):
+        some = ids[start : start + LOOKED_UP]
         count += len(settled([Wanted(number, group.name, some, some)]))
     return count
 
