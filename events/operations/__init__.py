@@ -9,6 +9,8 @@
     export_letters        dead letters as they may leave the console: masked
     pause_group           have workers neither read nor run a group, until resume_group
     move_group, undo_move let a paused group go on from another place, and back
+    handle_again          have a group forget what it has handled, and send it that once more
+    detach_group          take a group nobody declares off its streams
     publish_test_event    publish one event marked synthetic
     run_retries_now       make waiting retries of a group due at once
     give_up_retries       make dead letters of them
@@ -23,13 +25,15 @@ raises Refused, and has then changed nothing, when the actor may not or the thin
 
 from events.audit import Actor
 from events.errors import Refused
+from events.operations.again import handle_again
 from events.operations.consumers import remove_consumer
 from events.operations.control import cancel, pause, resume
 from events.operations.decisions import DECISIONS, DISCARD, RESTORE, Decision, decide
+from events.operations.detaching import detach_group
 from events.operations.exports import export_letters
 from events.operations.group_pauses import pause_group, resume_group
 from events.operations.mending import Mended
-from events.operations.moves import Way, move_group, undo_move, why_not_undone
+from events.operations.moves import Way, move_group, undo_move
 from events.operations.notes import look_into, note_failure, silence_failure
 from events.operations.pending import bury_pending, hand_back, repair_dangling
 from events.operations.permissions import MOST_WITHOUT_STEP_UP
@@ -58,9 +62,11 @@ __all__ = [
     "bury_pending",
     "cancel",
     "decide",
+    "detach_group",
     "export_letters",
     "give_up_retries",
     "hand_back",
+    "handle_again",
     "look_into",
     "move_group",
     "note_failure",
@@ -78,6 +84,5 @@ __all__ = [
     "run_retries_now",
     "silence_failure",
     "undo_move",
-    "why_not_undone",
     "withdraw",
 ]

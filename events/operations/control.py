@@ -10,7 +10,7 @@ from events.errors import Refused
 from events.models import Operation, OperationItem
 from events.operations.permissions import check_operator, check_size
 from events.operations.running import advance_now, ended_counts
-from events.operations.sets import MOVE
+from events.queries.moved import MOVE
 from events.store import after_commit, writing
 
 State = Operation.State

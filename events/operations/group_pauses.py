@@ -12,7 +12,7 @@ from events.errors import Refused
 from events.groups import groups
 from events.models import Operation, PausedGroup
 from events.operations.permissions import check_operator, check_reason
-from events.operations.sets import MOVE
+from events.queries.moved import MOVE
 from events.store import writing
 
 MOVES_WITHIN = timedelta(minutes=1)

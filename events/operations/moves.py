@@ -15,8 +15,16 @@ from events.models import Operation, PausedGroup
 from events.operations.group_pauses import under_way
 from events.operations.permissions import check_operator, check_reason, check_stepped_up
 from events.operations.resending import CATCH_UP
-from events.operations.sets import MOVE
-from events.queries.group_move import LAST, Step, parsed, spelled, why_not_at_rest
+from events.queries.group_move import (
+    LAST,
+    Step,
+    most_counted,
+    parsed,
+    spelled,
+    step_between,
+    why_not_at_rest,
+)
+from events.queries.moved import MOVE, why_not_undone
 from events.store import writing
 from events.transport.base import GroupMissing
 from events.transport.moving import Standing
@@ -34,23 +42,11 @@ class Way:
     stream: str
     before: str
     after: str
-    skipped: int = 0
-    again: int = 0
-    known: int = 0
-    capped: bool = False
 
     @classmethod
     def of(cls, step: Step) -> Way:
         """As a preview has shown it."""
-        return cls(
-            step.stream,
-            step.before,
-            step.after,
-            step.skipped,
-            step.again,
-            step.known,
-            step.capped,
-        )
+        return cls(step.stream, step.before, step.after)
 
 
 def move_group(actor: Actor, name: str, ways: Sequence[Way], reason: str, to: str) -> Operation:
@@ -69,7 +65,7 @@ def move_group(actor: Actor, name: str, ways: Sequence[Way], reason: str, to: st
     if not ways:
         raise Refused(f"{name} stands there already: there is nothing to move.")
     _check_at_rest(group)
-    steps = [_snapshot(group, way) for way in ways]
+    steps = [_snapshot(group, way, most_counted(len(ways))) for way in ways]
     operation = _written(actor, name, steps, reason.strip(), to)
     try:
         for way in ways:
@@ -117,19 +113,6 @@ def undo_move(actor: Actor, pk: int, reason: str) -> Operation:
     return operation
 
 
-def why_not_undone(operation: Operation) -> str:
-    """Why a move cannot be undone any more, as a sentence; empty when it can. One statement."""
-    if undone := operation.details.get("undone"):
-        return f"Operation {operation.pk} was undone already, by {undone['actor']}."
-    later = Operation.objects.filter(
-        kind=MOVE, group_name=operation.group_name, pk__gt=operation.pk
-    ).order_by("-pk")
-    for pk, details in later.values_list("pk", "details"):
-        if "undone" not in details:
-            return f"{operation.group_name} was moved again by operation {pk}: undo that one first."
-    return ""
-
-
 def _declared(name: str) -> Group:
     found = next((group for group in groups() if group.name == name), None)
     if found is None:
@@ -142,9 +125,10 @@ def _check_at_rest(group: Group) -> None:
         raise Refused(refused)
 
 
-def _snapshot(group: Group, way: Way) -> dict[str, Any]:
+def _snapshot(group: Group, way: Way, most: int) -> dict[str, Any]:
     """One step as it is kept, with what is pending. Raises Refused where it is not as shown."""
-    if way.stream not in group.streams:
+    kind = next((entry for entry in group.types if entry.stream == way.stream), None)
+    if kind is None:
         raise Refused(f"{group.name} does not read the stream {way.stream}.")
     try:
         standing = transport.current().moving.standing(way.stream, group.name, MOST_PENDING + 1)
@@ -163,14 +147,12 @@ def _snapshot(group: Group, way: Way) -> dict[str, Any]:
             f"{group.name} holds more than {MOST_PENDING:,} entries of {way.stream}, too many to be"
             " kept for the way back: resume it until it has finished most of them."
         )
+    step = step_between(group, kind, parsed(way.before), parsed(way.after), most)
+    kept = ("stream", "event_type", "domain", "skipped", "again", "known", "capped")
     return {
-        "stream": way.stream,
+        **{name: getattr(step, name) for name in kept},
         "before": way.before,
         "after": way.after,
-        "skipped": way.skipped,
-        "again": way.again,
-        "known": way.known,
-        "capped": way.capped,
         "pending": [list(pair) for pair in standing.pending],
     }
 
@@ -197,7 +179,7 @@ def _written(
             reason=reason,
             state=State.RUNNING,
             asked={"to": to},
-            details={"mode": CATCH_UP, "steps": steps},
+            details={"mode": CATCH_UP, "to": to, "steps": steps},
             created_at=at,
             started_at=at,
         )

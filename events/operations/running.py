@@ -21,12 +21,12 @@ from events.operations.redelivery import redeliver_now
 from events.operations.resending import send_events
 from events.operations.sets import (
     HISTORY,
-    MOVE,
     REPLAYABLE,
     frozen_at,
     note_failed_again,
     why_skipped,
 )
+from events.queries.moved import MOVE
 from events.store import writing
 
 logger = logging.getLogger(__name__)

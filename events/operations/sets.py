@@ -18,9 +18,6 @@ REPLAYABLE = (DeadLetter.State.NEW, DeadLetter.State.INVESTIGATING)
 HISTORY = "history"
 """Kind of an operation whose items are stored events, and no dead letters."""
 
-MOVE = "move"
-"""Kind of an operation that moves a group on its streams; it has no items."""
-
 MOST_CHOSEN = 1_000
 """Most dead letters that are named one by one; more are chosen by what they have in common."""
 

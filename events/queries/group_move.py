@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -131,7 +131,7 @@ def preview(name: str, to: str, stream: str = "") -> MovePreview | None:
     if not chosen:
         raise Refused(f"{name} does not read the stream {stream}.")
     found = transport.current().inspector.streams([kind.stream for kind in chosen])
-    most = max(LOOKED_UP, min(MOST_COUNTED, COUNTED_IN_ALL // len(chosen)))
+    most = most_counted(len(chosen))
     steps = [
         step
         for kind in chosen
@@ -203,6 +203,32 @@ def parsed(entry_id: str) -> Position:
     return int(ms), int(sequence or 0)
 
 
+def step_between(
+    group: Group, kind: EventType, before: Position, after: Position, most: int
+) -> Step:
+    """What it means to move from one position to another; where nothing lies between, nothing."""
+    here = Step(kind.stream, kind.name, kind.domain, spelled(before), spelled(before))
+    low, high = spelled(min(before, after)), spelled(max(before, after))
+    ids = transport.current().moving.between(kind.stream, low, high, most + 1)
+    if not ids:
+        return here
+    forward = after > before
+    counted = ids[:most]
+    return replace(
+        here,
+        after=spelled(after),
+        skipped=len(counted) if forward else 0,
+        again=0 if forward else len(counted),
+        known=0 if forward else _known(group, counted),
+        capped=len(ids) > most,
+    )
+
+
+def most_counted(streams: int) -> int:
+    """Entries counted of each of so many streams."""
+    return max(LOOKED_UP, min(MOST_COUNTED, COUNTED_IN_ALL // (streams or 1)))
+
+
 def _step(
     group: Group, kind: EventType, info: StreamInfo, wanted: Position, most: int
 ) -> Step | None:
@@ -211,25 +237,7 @@ def _step(
     if place is None:
         return None
     before, last = parsed(place.last_delivered_id), parsed(info.last_id or "0-0")
-    after = min(wanted, max(before, last))
-    here = Step(kind.stream, kind.name, kind.domain, spelled(before), spelled(before))
-    low, high = spelled(min(before, after)), spelled(max(before, after))
-    ids = transport.current().moving.between(kind.stream, low, high, most + 1)
-    if not ids:
-        return here
-    forward = after > before
-    counted = ids[:most]
-    return Step(
-        kind.stream,
-        kind.name,
-        kind.domain,
-        spelled(before),
-        spelled(after),
-        skipped=len(counted) if forward else 0,
-        again=0 if forward else len(counted),
-        known=0 if forward else _known(group, counted),
-        capped=len(ids) > most,
-    )
+    return step_between(group, kind, before, min(wanted, max(before, last)), most)
 
 
 def _known(group: Group, event_ids: Sequence[str]) -> int:

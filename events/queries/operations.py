@@ -15,6 +15,7 @@ from events.groups import groups
 from events.models import DeadLetter, HandledEvent, Operation, OperationItem
 from events.queries.dead_letters import Letter, letter_of
 from events.queries.letter_filter import LetterFilter
+from events.queries.moved import MOVE
 
 Result = Literal["handled", "failed again", "with the group", "not sent", "skipped"]
 
@@ -156,6 +157,8 @@ class OperationView:
     @property
     def done(self) -> bool:
         """Nothing of it will come any more."""
+        if self.kind == MOVE:
+            return self.state != Operation.State.RUNNING
         ended = (Operation.State.DONE, Operation.State.CANCELLED, Operation.State.RUNNING)
         return not self.waiting and self.state in ended
 

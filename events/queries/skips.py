@@ -9,8 +9,7 @@ from typing import Any
 
 from events.models import Operation
 from events.queries.group_move import Position, parsed
-
-MOVE = "move"  # kind of the operations; the package of these stands above
+from events.queries.moved import MOVE
 
 Place = tuple[str, str]
 """Stream and group."""
