@@ -67,6 +67,12 @@ def preview(name: str, since: datetime, until: datetime) -> AgainPreview | None:
     )
 
 
+def why_not_named(name: str) -> str:
+    """The same as `why_not`, of a group by its name."""
+    group = next((declared for declared in groups() if declared.name == name), None)
+    return why_not(group) if group else f"No installed app declares the group {name}."
+
+
 def why_not(group: Group) -> str:
     """Why a group may not be made to handle anything again, as a sentence; empty when it may."""
     if group.idempotent:

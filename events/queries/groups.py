@@ -76,6 +76,11 @@ def names() -> tuple[str, ...]:
     return tuple(group.name for group in groups())
 
 
+def streams(name: str) -> tuple[str, ...]:
+    """The streams a group reads; none where nobody declares it."""
+    return next((group.streams for group in groups() if group.name == name), ())
+
+
 def load(name: str, snapshot: Snapshot) -> GroupView | None:
     """One group, or None when nobody declares it. One statement; the rest is in the snapshot."""
     group = next((declared for declared in groups() if declared.name == name), None)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from events import operations as acts
 from events.errors import Refused
 from events.queries import groups as query
+from events.queries import leftovers
 from monitoring import group_rows, params
 from monitoring.access import Role, may_not, requires
 from monitoring.acting import actor_of
@@ -34,7 +35,12 @@ class Why(BaseModel):
 def groups(request: HttpRequest) -> HttpResponse:
     """All groups; open tabs get the table anew by websocket."""
     snapshot = readings.current()
-    context = {"snapshot": snapshot, "rows": group_rows.rows(snapshot)}
+    context = {
+        "snapshot": snapshot,
+        "rows": group_rows.rows(snapshot),
+        "leftovers": leftovers.names(snapshot),
+        "may_not_detach": may_not(request, Role.ADMIN, "detach groups"),
+    }
     return render(request, "groups.html", context)
 
 
@@ -52,6 +58,7 @@ def group(request: HttpRequest, name: str) -> HttpResponse:
         "row": group_rows.row(snapshot, name),
         "room": least(room_of, name),
         "places": [(place, room_of.get((place.stream, name))) for place in found.places],
+        "may_not_move": may_not(request, Role.OPERATOR, "move groups"),
         "may_not_pause": may_not(request, Role.OPERATOR, "pause or resume groups"),
         "reason_length": REASON_LENGTH,
     }

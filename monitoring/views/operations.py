@@ -13,13 +13,19 @@ from pydantic import BaseModel, Field
 
 from events import operations as acts
 from events.errors import Refused
-from events.queries import groups
+from events.queries import groups, moved
 from events.queries import operations as query
 from events.queries.operation_plan import plan_of
 from events.queries.operations import OperationView
 from monitoring import params
 from monitoring.access import Role, may_not, requires
-from monitoring.acting import actor_of, may_not_of_size, step_up_link, stepped_up
+from monitoring.acting import (
+    actor_of,
+    may_not_of_size,
+    may_not_step_up,
+    step_up_link,
+    stepped_up,
+)
 from monitoring.missing import missing
 from monitoring.requests import PageRequest
 
@@ -91,12 +97,19 @@ def operation(request: PageRequest, pk: int) -> HttpResponse:
         return missing(request, "operation", pk)
     if found.draft:
         return _draft(request, found, Begun(ramp=found.total > 1))
-    context = {
+    context: dict[str, Any] = {
         "operation": found,
+        "moved": moved.load(pk),
         "may_not": may_not_of_size(request, found.total, "pause, resume or cancel"),
         "results": _results(found, asked),
         "older": _link(asked.result, found.older) if found.older else "",
     }
+    if context["moved"]:
+        may_not_undo = may_not_step_up(request, Role.OPERATOR, "undo moves of groups")
+        asks_again = may_not_undo and not stepped_up(request)
+        context["may_not"] = may_not_undo
+        context["step_up"] = step_up_link(request, request.path) if asks_again else ""
+        context["reason_length"] = REASON_LENGTH
     name = "operation/_operation.html" if request.htmx else "operation.html"
     return render(request, name, context)
 

@@ -1,4 +1,4 @@
-"""``manage.py groups``: how the consumer groups stand, and pausing them."""
+"""``manage.py groups``: how the consumer groups stand, and moving them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,17 @@ from events.errors import BusUnavailable, Refused
 from events.management.actors import at_the_shell
 from events.management.output import as_json, printable, table, unknown, when
 from events.management.pending import print_pending
-from events.operations import pause_group, resume_group
+from events.operations import (
+    Way,
+    detach_group,
+    move_group,
+    pause_group,
+    resume_group,
+    undo_move,
+)
+from events.queries import group_move, leftovers, words
 from events.queries import groups as query
-from events.queries import words
+from events.queries.group_move import MovePreview
 from events.queries.snapshot import GroupState, Snapshot, take
 
 UNREACHABLE = 2
@@ -29,9 +37,9 @@ HEADINGS = (
 class Command(BaseCommand):
     help = (
         "Show the consumer groups, those that need somebody first, or one of them with its streams;"
-        " `pending NAME` shows what its consumers hold; pause or resume one. Exit status: 0 done, 1"
-        " no such group or refused, 2 the bus cannot be"
-        " reached and figures are unknown."
+        " `pending NAME` shows what its consumers hold; pause, resume or move one, undo a move, or"
+        " detach one that nobody declares. Exit status: 0 done, 1 no such group or refused, 2 the"
+        " bus cannot be reached and figures are unknown."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -39,11 +47,22 @@ class Command(BaseCommand):
             "action",
             nargs="?",
             default="list",
-            metavar="list|show|pending|pause|resume",
+            metavar="list|show|pending|pause|resume|move|undo|detach",
             help="what to do; the name of a group alone shows it",
         )
-        parser.add_argument("name", nargs="?", help="the group")
+        parser.add_argument(
+            "name", nargs="?", help="the group; to undo, the number of the operation"
+        )
         parser.add_argument("--reason", default="", help="why; it is kept in the audit")
+        parser.add_argument(
+            "--to", default="", help="move: start, end, a time, a time ago (10m), an entry's id"
+        )
+        parser.add_argument("--stream", default="", help="move: on this stream alone")
+        parser.add_argument("--dry-run", action="store_true", help="move, detach: only show it")
+        parser.add_argument("--confirm", default="", help="detach: the name of the group again")
+        parser.add_argument(
+            "--expected", type=int, help="detach: how many entries wait for it, as was shown"
+        )
         parser.add_argument("--json", action="store_true", dest="json_wanted", help="print JSON")
 
     def handle(self, *, action: str, name: str | None, json_wanted: bool, **options: Any) -> None:
@@ -65,7 +84,9 @@ class Command(BaseCommand):
             raise CommandError(str(refused), returncode=1) from refused
         except BusUnavailable as error:
             raise CommandError(str(error), returncode=UNREACHABLE) from error
-        self.stdout.write(as_json(done) if json_wanted else printable(done["told"]))
+        self.stdout.write(
+            as_json(done) if json_wanted else "\n".join(map(printable, done["told"].split("\n")))
+        )
 
     def _look(self, name: str | None, json_wanted: bool) -> None:
         snapshot = take()
@@ -123,11 +144,67 @@ def _resume(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"group": name, "paused": False, "told": f"{name} goes on where it stands."}
 
 
+def _move(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    seen = group_move.preview(name, options["to"], options["stream"])
+    if seen is None:
+        raise Refused(f"No group is called {name!r}; there are {', '.join(query.names())}.")
+    if options["dry_run"]:
+        return {**asdict(seen), "told": _shown(seen)}
+    ways = [Way.of(step) for step in seen.moving]
+    operation = move_group(at_the_shell(), name, ways, options["reason"], options["to"])
+    told = operation.state_reason or f"It is operation {operation.pk}, which can be undone."
+    return {**asdict(seen), "operation": operation.pk, "told": f"{_shown(seen)}\n{told}"}
+
+
+def _shown(seen: MovePreview) -> str:
+    least = "more than " if seen.capped else ""
+    inbox = f"{seen.known} of these are done" if seen.keeps_inbox else "it keeps no inbox"
+    rows = [
+        [step.stream, step.before, step.after, step.skipped, step.again, step.known]
+        for step in seen.moving
+    ]
+    headings = ("Stream", "Stands at", "Goes to", "Skipped", "Again", "Done")
+    lines = [
+        f"{seen.group} to {seen.to}: {least}{seen.skipped} skipped, "
+        f"{least}{seen.again} delivered again ({inbox})",
+        table(headings, rows, right={3, 4, 5}) if rows else "It stands there already.",
+    ]
+    return "\n".join([*lines, *([seen.refused] if seen.refused else [])])
+
+
+def _undo(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    if not name.isdecimal():
+        raise Refused(f"{name!r} is no number of an operation: see manage.py operations list.")
+    undone = undo_move(at_the_shell(), int(name), options["reason"])
+    told = f"{undone.group_name} stands where it stood before operation {undone.pk}."
+    return {"operation": undone.pk, "group": undone.group_name, "told": told}
+
+
+def _detach(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    found = leftovers.load(name)
+    if options["dry_run"] and found:
+        told = f"{words.plural(found.waiting, 'entry', 'entries')} wait for {name}."
+        return {**asdict(found), "waiting": found.waiting, "told": told}
+    if found and options["expected"] is None:
+        raise Refused(f"Say --expected {found.waiting} to detach {name}: so many entries wait.")
+    gone = detach_group(
+        at_the_shell(),
+        name,
+        expected=options["expected"] or 0,
+        typed=options["confirm"],
+        reason=options["reason"],
+    )
+    return {**asdict(gone), "waiting": gone.waiting, "told": f"{name} is detached."}
+
+
 ACTIONS: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
     "list": lambda name, options: {},
     "show": lambda name, options: {},
     "pause": _pause,
     "resume": _resume,
+    "move": _move,
+    "undo": _undo,
+    "detach": _detach,
 }
 
 

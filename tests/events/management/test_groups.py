@@ -91,3 +91,42 @@ def test_a_group_is_paused_and_resumed_and_says_so(bus: Bus) -> None:
 )
 def test_what_cannot_be_meant_exits_1(bus: Bus, words: tuple[str, ...]) -> None:
     assert run("groups", *words).status == 1
+
+
+def test_a_move_is_shown_done_and_undone(bus: Bus) -> None:
+    bus.publish(trade(), trade())
+    name, stream = "revenue_trackers", "astra.trading.tradeexecuted.v1"
+    shown = run("groups", "move", name, "--to", "end", "--stream", stream, "--dry-run")
+    assert "revenue_trackers to end: 2 skipped, 0 delivered again" in shown.out
+    assert "is not paused" in shown.out
+    assert run("groups", "move", name, "--to", "end", "--reason", "x").status == 1
+    run("groups", "pause", name, "--reason", "to move it")
+
+    moved = run("groups", "move", name, "--to", "end", "--reason", "not wanted", "--json")
+
+    assert moved.status == 0
+    lag = {group["name"]: group["lag"] for group in run("groups", "--json").json}
+    assert lag[name] == 0
+    number = str(moved.json["operation"])
+    assert f"stands where it stood before operation {number}" in (
+        run("groups", "undo", number, "--reason", "wanted").out
+    )
+    assert {group["name"]: group["lag"] for group in run("groups", "--json").json}[name] == 2
+    assert run("groups", "undo", number, "--reason", "wanted").status == 1
+    assert run("groups", "move", name, "--to", "tomorrow").status == 1
+    assert run("groups", "undo", "x", "--reason", "y").status == 1
+
+
+def test_a_group_nobody_declares_is_detached_by_its_name_and_what_waits(bus: Bus) -> None:
+    bus.transport.streams.ensure_group("astra.trading.tradeexecuted.v1", "leavers")
+    bus.publish(trade())
+    given = ("groups", "detach", "leavers", "--reason", "gone")
+    asked = run(*given)
+    assert (asked.status, "Say --expected 1" in asked.out) == (1, True)
+    assert run("groups", "detach", "leavers", "--dry-run", "--json").json["waiting"] == 1
+    assert run(*given, "--expected", "1").status == 1
+
+    detached = run(*given, "--expected", "1", "--confirm", "leavers", "--json")
+
+    assert (detached.status, detached.json["name"]) == (0, "leavers")
+    assert run(*given, "--expected", "1", "--confirm", "leavers").status == 1
