@@ -71,7 +71,7 @@ class Need:
 
 def standing(group: GroupState) -> str:
     """How many workers of a paused group have come to rest, as they say themselves."""
-    if group.lag is None and not group.workers:
+    if group.pending is None:  # the bus was not read
         return "whether its workers stand still is unknown"
     if not group.workers:
         return "no worker runs it"

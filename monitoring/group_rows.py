@@ -76,8 +76,7 @@ def flow_of(name: str, recent: samples.History) -> Flow:
 def outlook(state: GroupState, flow: Flow) -> tuple[str, str]:
     """Whether a group catches up, as a status kind and its words: the worst that is true."""
     if state.paused:
-        pausing = state.finishing and state.lag is not None
-        return "warn", f"pausing: {standing(state)}" if pausing else "paused"
+        return "warn", f"pausing: {standing(state)}" if state.finishing else "paused"
     if state.lag is None:
         return "warn", "unknown"
     if state.breakers:

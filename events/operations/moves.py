@@ -26,7 +26,7 @@ from events.queries.group_move import (
 )
 from events.queries.moved import MOVE, why_not_undone
 from events.store import writing
-from events.transport.base import GroupMissing
+from events.transport.base import GroupMissing, StreamInfo
 from events.transport.moving import Standing
 
 MOST_PENDING = 10_000
@@ -66,10 +66,12 @@ def move_group(actor: Actor, name: str, ways: Sequence[Way], reason: str, to: st
         raise Refused(f"{name} stands there already: there is nothing to move.")
     _check_at_rest(group)
     steps = [_snapshot(group, way, most_counted(len(ways))) for way in ways]
+    reads = {step["stream"]: _read_after(step) for step in steps}
     operation = _written(actor, name, steps, reason.strip(), to)
     try:
         for way in ways:
-            transport.current().streams.move(way.stream, name, way.after)
+            read = reads[way.stream]
+            transport.current().streams.move(way.stream, name, way.after, read)
     except (BusUnavailable, BusRefused, GroupMissing) as error:
         told = f"the bus stopped it half way: {error}. Undo it, and it stands where it stood."
         return _ended(operation, State.STOPPED, told)
@@ -99,7 +101,7 @@ def undo_move(actor: Actor, pk: int, reason: str) -> Operation:
         gone = 0
         for step in operation.details["steps"]:  # within the transaction: doing it twice is no harm
             standing = Standing(step["before"], tuple(map(tuple, step["pending"])))
-            gone += transport.current().moving.restore(step["stream"], name, standing)
+            gone += transport.current().moving.restore(step["stream"], name, standing, step["read"])
         undone = {
             "actor": actor.name,
             "at": now().isoformat(),
@@ -139,8 +141,8 @@ def _snapshot(group: Group, way: Way, most: int) -> dict[str, Any]:
             f"{group.name} stands at {standing.position} of {way.stream}, and was shown at"
             f" {way.before}: look again before you move it."
         )
-    last = transport.current().inspector.last_ids([way.stream])[way.stream]
-    if not _is_within(way.after, max(parsed(standing.position), parsed(last))):
+    info = transport.current().inspector.streams([way.stream])[way.stream]
+    if not _is_within(way.after, max(parsed(standing.position), parsed(info.last_id or "0-0"))):
         raise Refused(f"{way.after!r} is no entry {group.name} can be moved to on {way.stream}.")
     if len(standing.pending) > MOST_PENDING:
         raise Refused(
@@ -154,7 +156,21 @@ def _snapshot(group: Group, way: Way, most: int) -> dict[str, Any]:
         "before": way.before,
         "after": way.after,
         "pending": [list(pair) for pair in standing.pending],
+        "read": _read_before(group.name, info),
     }
+
+
+def _read_before(group: str, info: StreamInfo) -> int | None:
+    """Entries there were up to where a group stands, by which the server counts its lag."""
+    place = next(one for one in info.groups if one.name == group)
+    return None if place.lag is None else info.entries_added - place.lag
+
+
+def _read_after(step: dict[str, Any]) -> int | None:
+    """The same of where it goes; None where nobody has counted that far."""
+    if step["read"] is None or step["capped"]:
+        return None
+    return max(0, int(step["read"]) + int(step["skipped"]) - int(step["again"]))
 
 
 def _is_within(entry_id: str, most: tuple[int, int]) -> bool:

@@ -12,6 +12,10 @@ MOVE = "move"
 """Kind of an operation that moves a group on its streams; it has no items."""
 
 
+BESIDES = ("pending", "read")
+"""What is kept of a step for the way back alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Undone:
     """That a move was undone."""
@@ -46,7 +50,7 @@ def load(pk: int) -> Moved | None:
     return Moved(
         to=operation.details.get("to", ""),
         steps=tuple(
-            Step(**{name: value for name, value in step.items() if name != "pending"})
+            Step(**{name: value for name, value in step.items() if name not in BESIDES})
             for step in steps
         ),
         pending=sum(len(step["pending"]) for step in steps),

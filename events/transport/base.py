@@ -202,11 +202,11 @@ class Streams(Protocol):
     def remove_consumer(self, stream: str, group: str, consumer: str) -> bool:
         """Remove a consumer that holds nothing; False when it still holds entries."""
 
-    def move(self, stream: str, group: str, position: str) -> None:
+    def move(self, stream: str, group: str, position: str, entries_read: int | None = None) -> None:
         """Let a group go on reading after this entry: ``"beginning"``, ``"end"`` or an entry's id.
 
-        What its consumers hold stays theirs. The server can no longer count how far it is behind.
-        Raises GroupMissing.
+        What its consumers hold stays theirs. The server can no longer count how far it is behind,
+        unless it is told how many entries there were up to that one. Raises GroupMissing.
         """
 
     def trim(self, stream: str, before_ms: int, *, exact: bool = False) -> int:

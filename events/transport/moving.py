@@ -30,11 +30,14 @@ class Moving(Protocol):
     def standing(self, stream: str, group: str, most: int) -> Standing:
         """Where a group stands, with at most `most` of what is pending. Raises GroupMissing."""
 
-    def restore(self, stream: str, group: str, standing: Standing) -> int:
+    def restore(
+        self, stream: str, group: str, standing: Standing, entries_read: int | None = None
+    ) -> int:
         """Let a group stand exactly there again: what is pending besides is acknowledged.
 
         Pending entries are handed back, for the next sweep to take. Returns how many of them are
-        gone from the stream. What waits on its retry stream stays. Raises GroupMissing.
+        gone from the stream. What waits on its retry stream stays. `entries_read` as in
+        `Streams.move`. Raises GroupMissing.
         """
 
     def detach(self, stream: str, group: str) -> bool:

@@ -114,3 +114,17 @@ def test_a_group_that_is_not_there_has_no_standing(opened: Transport) -> None:
         with pytest.raises(GroupMissing):
             opened.moving.restore(stream, "a", Standing("0-0", ()))
         assert opened.moving.detach(stream, "a") is False
+
+
+def test_a_group_that_was_told_how_far_it_is_has_a_lag(bus: Transport) -> None:
+    put(bus, b"1", b"2", b"3", b"4")
+    first, *_ = take(bus)
+
+    def lag() -> int | None:
+        (found,) = bus.inspector.streams([STREAM]).values()
+        return next(group.lag for group in found.groups if group.name == "a")
+
+    bus.streams.move(STREAM, "a", first.entry_id, 1)
+    assert lag() == 3
+    bus.moving.restore(STREAM, "a", Standing("0-0", ()), 0)
+    assert lag() == 4

@@ -110,6 +110,11 @@ def standing() -> Standing:
     return transport.current().moving.standing(STREAM, GROUP, 100)
 
 
+def lag(on: Transport) -> int | None:
+    places = on.inspector.streams([STREAM])[STREAM].groups
+    return next(place.lag for place in places if place.name == GROUP)
+
+
 def figures(preview: MovePreview) -> tuple[int, int, int, bool]:
     return preview.skipped, preview.again, preview.known, preview.capped
 
@@ -140,6 +145,7 @@ def test_moving_back_delivers_exactly_those_skips_what_is_known_and_is_undone(
     assert figures(preview) == (0, 7, 3, False)
     assert (operation.state, operation.kind, preview.refused) == ("done", "move", "")
     assert standing().position != before.position
+    assert lag(on) == 8
     resume_group(OLGA, GROUP, "go on")
     drain(group)
     assert [counting.seen[one] for one in old] == [1, 1, 1]
@@ -151,6 +157,7 @@ def test_moving_back_delivers_exactly_those_skips_what_is_known_and_is_undone(
     undone = undo_move(AGAIN, operation.pk, "it was no good")
 
     assert standing() == before
+    assert lag(on) == 1
     assert (undone.details["undone"]["gone"], undone.state) == (0, "done")
     resume_group(OLGA, GROUP, "go on")
     drain(group)

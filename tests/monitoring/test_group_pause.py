@@ -93,7 +93,7 @@ def test_an_unknown_group_is_named(operator: Client) -> None:
         ({"workers": 3, "finishing": 2}, "pausing: 2 of 3\xa0workers still finish", "2 of 3"),
         ({"workers": 3, "finishing": 0}, "paused", "all 3 workers stand still"),
         ({"workers": 0, "finishing": 0}, "paused", "no worker runs it"),
-        ({"workers": 0, "lag": None}, "paused", "is unknown"),
+        ({"workers": 0, "lag": None, "pending": None}, "paused", "is unknown"),
     ],
 )
 def test_what_is_said_of_the_workers_is_what_they_say(

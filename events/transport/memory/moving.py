@@ -34,9 +34,12 @@ class MemoryMoving(MemoryState):
         )
 
     @locked
-    def restore(self, stream: str, group: str, standing: Standing) -> int:
+    def restore(
+        self, stream: str, group: str, standing: Standing, entries_read: int | None = None
+    ) -> int:
         found, member = self._standing_on(stream, group)
         member.last = parsed(standing.position)
+        member.read = member.read if entries_read is None else entries_read
         since = self.clock.now() - RELEASED_IDLE_MS / 1_000
         member.pending = {
             parsed(at): Pending(RELEASED, since, count)

@@ -236,10 +236,11 @@ class MemoryStreams(MemoryState):
         return True
 
     @locked
-    def move(self, stream: str, group: str, position: str) -> None:
+    def move(self, stream: str, group: str, position: str, entries_read: int | None = None) -> None:
         found, member = self._member(stream, group, retry=False)
         places = {"beginning": ZERO, "end": found.last}
         member.last = places[position] if position in places else parsed(position)
+        member.read = member.read if entries_read is None else entries_read
 
     @locked
     def trim(self, stream: str, before_ms: int, *, exact: bool = False) -> int:

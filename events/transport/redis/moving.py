@@ -51,9 +51,12 @@ class RedisMoving:
             raise GroupMissing(f"NOGROUP no group {group} on {stream}")
         return Standing(position, tuple((entry_id.decode(), n) for entry_id, _, _, n in pending))
 
-    def restore(self, stream: str, group: str, standing: Standing) -> int:
+    def restore(
+        self, stream: str, group: str, standing: Standing, entries_read: int | None = None
+    ) -> int:
         pairs = [word for pair in standing.pending for word in pair]
-        args = [group, standing.position, RELEASED, RELEASED_IDLE_MS, *pairs]
+        read = -1 if entries_read is None else entries_read
+        args = [group, standing.position, RELEASED, RELEASED_IDLE_MS, read, *pairs]
         return int(self._scripts.call("restore", [stream], args))
 
     def detach(self, stream: str, group: str) -> bool:

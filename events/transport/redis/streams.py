@@ -237,9 +237,9 @@ class RedisStreams:
         calls: list[Call] = [("remove_consumer", [name], [group, consumer]) for name in sources]
         return all(self._scripts.call_all(calls))
 
-    def move(self, stream: str, group: str, position: str) -> None:
+    def move(self, stream: str, group: str, position: str, entries_read: int | None = None) -> None:
         with reaching():
-            self._commands.xgroup_setid(stream, group, PLACES.get(position, position))
+            self._commands.xgroup_setid(stream, group, PLACES.get(position, position), entries_read)
 
     def trim(self, stream: str, before_ms: int, *, exact: bool = False) -> int:
         return int(self._scripts.call("trim", [stream], [before_ms, "=" if exact else "~"]))
