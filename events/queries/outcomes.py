@@ -15,6 +15,7 @@ from events.groups import Group, groups
 from events.models import ConsumerGroup, DeadLetter, HandledEvent
 from events.privacy import masked_text
 from events.queries.recorded import Recorded
+from events.queries.skips import Skips
 from events.queries.snapshot import entry_time
 from events.transport.base import Inspector, RetryState, StreamInfo
 
@@ -123,6 +124,7 @@ class _Evidence:
     dead: Mapping[UUID, Mapping[str, Failed]]
     streams: Mapping[str, StreamInfo] = field(default_factory=dict)
     retries: Mapping[UUID, Mapping[str, RetryState]] = field(default_factory=dict)
+    skips: Skips = field(default_factory=lambda: Skips({}))
     bus_reason: str = ""
 
     def lacks(self, record: Recorded, readers: Sequence[Group]) -> bool:
@@ -134,8 +136,9 @@ class _Evidence:
 def outcomes_of(recorded: Sequence[Recorded], at: datetime) -> Outcomes:
     """How these events stand in their groups at `at`.
 
-    Costs three statements per CHUNK events; for what is not settled twice that, and one round trip
-    to the bus per event (ASK_LIMIT at most) and one more. Never raises for a missing bus.
+    Costs three statements per CHUNK events; for what is not settled twice that and one, and one
+    round trip to the bus per event (ASK_LIMIT at most) and one more. Never raises for a missing
+    bus.
     """
     readers = _readers(recorded)
     ids = [record.id for record in recorded]
@@ -216,6 +219,7 @@ def _with_bus(
         dead={**evidence.dead, **_dead(ids)},
         streams=streams,
         retries=retries,
+        skips=Skips.of({group.name for found in readers.values() for group in found}),
     )
 
 
@@ -297,6 +301,8 @@ def _waiting(record: Recorded, group: Group, evidence: _Evidence) -> tuple[State
     delivered_at = entry_time(place.last_delivered_id)
     if delivered_at is None or delivered_at < record.stored_at - CLOCK_STEP:
         return "waiting", "the group has not come to it yet"
+    if evidence.skips.cover(record.event.get_stream_name(), group.name, "", record.stored_at):
+        return "unknown", "an operator has moved the group past it"
     if group.idempotent:
         return "unknown", "it was delivered; a group whose effects are sets keeps no marks"
     if (evidence.at - record.relayed_at).total_seconds() < GRACE_S:

@@ -16,7 +16,7 @@ from events import Context, Event, relay, transport
 from events.conf import bus_settings
 from events.envelope import now
 from events.groups import Group, set_up
-from events.models import AuditEntry, HandledEvent, Operation, PausedGroup
+from events.models import AuditEntry, HandledEvent, Operation, PausedGroup, StoredEvent
 from events.operations import (
     Actor,
     Refused,
@@ -31,6 +31,8 @@ from events.operations import (
 from events.presence import Heartbeat
 from events.queries import group_move
 from events.queries.group_move import MovePreview, position_of
+from events.queries.outcomes import outcomes_of
+from events.queries.recorded import Recorded
 from events.queries.skips import spans
 from events.reconciler import reconcile
 from events.transport import redis
@@ -183,6 +185,11 @@ def test_what_a_group_was_moved_past_is_not_taken_for_lost(
     assert reconcile() == 0
     drain(group)
     assert [counting.seen[one] for one in (*first, *skipped)] == [1, 1, 0, 0, 0, 0]
+    late = [Recorded.of(row) for row in StoredEvent.objects.filter(event_id__in=skipped)]
+    told = outcomes_of(late, now() + timedelta(minutes=1))
+    assert {told.get(one, GROUP).because for one in skipped} == {  # type: ignore[union-attr]
+        "an operator has moved the group past it"
+    }
 
     pause_group(OLGA, GROUP, "they were wanted")
     undo_move(AGAIN, operation.pk, "they were wanted")

@@ -102,7 +102,7 @@ def test_what_is_said_of_the_workers_is_what_they_say(
     state = group(paused=Pause("olga", "console", "why", NOW), oldest_waiting_s=900.0, **values)
     seen = snapshot(state, workers=(worker(groups=(GROUP,)),))
 
-    needs = attention.needs(seen, lambda name: Flow())
+    needs = attention.needs(seen, lambda name: Flow(), lambda name: None)
 
     assert group_rows.outlook(state, Flow()) == ("warn", outlook)
     assert [(need.word, need.subject) for need in needs] == [("paused", GROUP)]
