@@ -11,6 +11,7 @@
     move_group, undo_move let a paused group go on from another place, and back
     handle_again          have a group forget what it has handled, and send it that once more
     detach_group          take a group nobody declares off its streams
+    rehearse_letter, rehearse_event  run the handlers on one event and roll everything back
     publish_test_event    publish one event marked synthetic
     run_retries_now       make waiting retries of a group due at once
     give_up_retries       make dead letters of them
@@ -39,6 +40,7 @@ from events.operations.pending import bury_pending, hand_back, repair_dangling
 from events.operations.permissions import MOST_WITHOUT_STEP_UP
 from events.operations.proposals import Manner, begin, propose_decision, propose_replay, withdraw
 from events.operations.redelivery import redeliver_waiting
+from events.operations.rehearsal import Rehearsal, rehearse_event, rehearse_letter
 from events.operations.replays import replay_dead_letters
 from events.operations.running import advance_operations
 from events.operations.test_events import publish_test_event
@@ -56,6 +58,7 @@ __all__ = [
     "Manner",
     "Mended",
     "Refused",
+    "Rehearsal",
     "Way",
     "advance_operations",
     "begin",
@@ -76,6 +79,8 @@ __all__ = [
     "propose_replay",
     "publish_test_event",
     "redeliver_waiting",
+    "rehearse_event",
+    "rehearse_letter",
     "remove_consumer",
     "repair_dangling",
     "replay_dead_letters",

@@ -63,6 +63,8 @@ class LetterView:
     """Replays it was part of, newest first."""
     restorable_until: datetime | None
     """Of a discarded one: from then on it may be gone. None for ever."""
+    not_rehearsable: str
+    """Why its handlers cannot be run and rolled back, in a sentence; empty when they can."""
 
     @property
     def command(self) -> str:
@@ -132,7 +134,13 @@ def load(pk: int) -> LetterView | None:
         others=_others(record, row.group_name),
         operations=of_letter(row.pk),
         restorable_until=_restorable_until(row),
+        not_rehearsable=_not_rehearsable(row, event),
     )
+
+
+def brief(pk: int) -> Letter | None:
+    """The facts of one dead letter alone, or None. One statement."""
+    return next(iter(read(DeadLetter.objects.filter(pk=pk))), None)
 
 
 def plan(ids: Sequence[int]) -> ReplayPlan:
@@ -177,6 +185,22 @@ def choice(ids: Sequence[int], takes: Collection[str], verb: str) -> Choice:
     wanted = sorted(set(ids))
     found = read(DeadLetter.objects.filter(pk__in=wanted[: MOST_AT_ONCE + 1]).order_by("pk"))
     return Choice(now(), found, tuple(_refusals(wanted, found, takes, verb)))
+
+
+def _not_rehearsable(row: DeadLetter, event: Event | None) -> str:
+    group = next((group for group in groups() if group.name == row.group_name), None)
+    if group is None:
+        return f"No installed app declares {row.group_name}: nothing can be rehearsed."
+    if event is None:
+        return "It is no event: a rehearsal would run nothing."
+    if row.kind == DeadLetter.Kind.POISON:
+        return "It ended the workers that handled it: a rehearsal would end the console too."
+    external = [
+        one.name for one in group.handlers if one.external and event.event_type in one.reads
+    ]
+    if external:
+        return f"{external[0]} calls the outside world, which cannot be rolled back."
+    return ""
 
 
 def _restorable_until(row: DeadLetter) -> datetime | None:

@@ -1,4 +1,5 @@
-"""``manage.py deadletters``: look at what failed, and replay, discard, restore or export it."""
+"""``manage.py deadletters``: look at what failed, rehearse, replay, discard, restore or
+export it."""
 
 from __future__ import annotations
 
@@ -21,8 +22,16 @@ from events.management.letter_choice import (
     go,
     outcome,
 )
+from events.management.letter_trials import rehearsal_lines
 from events.management.output import as_json, printable, table, when
-from events.operations import DECISIONS, Manner, decide, export_letters, replay_dead_letters
+from events.operations import (
+    DECISIONS,
+    Manner,
+    decide,
+    export_letters,
+    rehearse_letter,
+    replay_dead_letters,
+)
 from events.queries import dead_letter as letter_query
 from events.queries import dead_letters as query
 from events.queries.dead_letter import LetterView
@@ -37,10 +46,11 @@ SEARCH = "what they have in common, e.g. 'group:nft error:Reject before:2h'"
 
 class Command(BaseCommand):
     help = (
-        "List dead letters, show one, replay some to the one group that failed, discard some or"
-        " restore them, or export them. What is to be done with all that match a --search is frozen"
-        " and shown first. Exit status: 0 done, 1 unknown or refused; with --wait also 2 still"
-        " under way, 3 some failed again."
+        "List dead letters, show one, rehearse one, replay some to the one group that failed,"
+        " discard some or restore them, or export them. What is to be done with all that match a"
+        " --search is frozen and shown first. Exit status: 0 done, 1 unknown or refused; with"
+        " --wait also 2 still under way, 3 some failed again. A rehearsal ends with 0 would be"
+        " handled, 2 took too long, 3 would fail."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -66,13 +76,15 @@ class Command(BaseCommand):
         replaying.add_argument("--rate", type=float, metavar="N", help="most events a second")
         discarding = actions.add_parser("discard", help="close without handling; can be restored")
         restoring = actions.add_parser("restore", help="open discarded ones again")
+        rehearsing = actions.add_parser("rehearse", help="run its handlers and roll all back")
+        rehearsing.add_argument("id", type=int)
         for changing in (replaying, discarding, restoring):
             changing.add_argument("ids", type=int, nargs="*", metavar="id")
             changing.add_argument("--search", default="", help=SEARCH)
             changing.add_argument("--reason", default="", help="why; it is kept in the audit")
             changing.add_argument("--dry-run", action="store_true", help="look, and do nothing")
             changing.add_argument("--yes", action="store_true", help="do not ask")
-        for action in (listing, showing, replaying, discarding, restoring):
+        for action in (listing, showing, replaying, discarding, restoring, rehearsing):
             action.add_argument("--json", action="store_true", dest="json_wanted")
 
     def handle(self, *, action: str, json_wanted: bool = False, **options: Any) -> None:
@@ -88,6 +100,8 @@ class Command(BaseCommand):
             self._export(options)
         elif action == "show":
             self._show(options["id"], json_wanted)
+        elif action == "rehearse":
+            self._rehearse(options["id"], json_wanted)
         elif bool(options["ids"]) == bool(options["search"]):
             raise CommandError("Give numbers of dead letters, or a --search.", returncode=1)
         elif options["search"]:
@@ -166,6 +180,16 @@ class Command(BaseCommand):
         if view is None:
             raise CommandError(f"There is no dead letter {pk}.", returncode=1)
         self.stdout.write(as_json(_plain(view)) if json_wanted else "\n".join(_text(view)))
+
+    def _rehearse(self, pk: int, json_wanted: bool) -> None:
+        try:
+            found = rehearse_letter(at_the_shell(), pk)
+        except Refused as refused:
+            raise CommandError(str(refused), returncode=1) from refused
+        told = as_json(found.as_json()) if json_wanted else "\n".join(rehearsal_lines(found))
+        self.stdout.write(told)
+        if found.outcome != "handled":
+            sys.exit(FAILED_AGAIN if found.outcome == "failed" else UNDER_WAY)
 
     def _decide(self, verb: str, ids: Sequence[int], reason: str, json_wanted: bool) -> None:
         decision = DECISIONS[verb]

@@ -224,3 +224,24 @@ def test_what_matches_is_exported_to_a_file_or_the_terminal(
     told = [json.loads(line) for line in file.read_text().splitlines()]
     assert {one["id"] for one in told} == set(map(int, letters))
     assert AuditEntry.objects.filter(action="dead-letters.export").count() == 2
+
+
+def test_a_rehearsal_tells_what_would_come_by_its_exit_status(
+    bus: Bus, broken: Break, letters: list[str]
+) -> None:
+    good = run("deadletters", "rehearse", letters[0])
+    told = run("deadletters", "rehearse", letters[0], "--json").json
+    broken(GROUP, Reject("closed again"))
+    bad = run("deadletters", "rehearse", letters[0])
+
+    assert good.status == 0
+    assert "It would be handled by revenue_trackers" in good.out
+    assert "It would say Financial.RevenueRecorded" in good.out
+    assert told["rows"] == [
+        {"table": "financial_revenueentry", "inserted": 1, "updated": 0, "deleted": 0,
+         "upserted": 0, "columns": []}
+    ]  # fmt: skip
+    assert bad.status == 3
+    assert "It would fail: Reject: closed again" in bad.out
+    assert set(DeadLetter.objects.values_list("state", flat=True)) == {"new"}
+    assert run("deadletters", "rehearse", "40404").status == 1
