@@ -16,6 +16,7 @@ from events.conf import bus_settings
 from events.envelope import Event, now
 from events.failures import storable
 from events.models import DeadLetter, HandledEvent
+from events.privacy import masked_text
 from events.store import writing
 from events.transport.base import Delivery, Failure
 
@@ -64,17 +65,18 @@ def _written(burial: Burial) -> bool:
         letter = _known(burial, event_id) or _new(burial, event_id)
         if _is_over(burial, letter):
             return False
-        letter.attempts = [*letter.attempts, *map(_attempt, burial.failures)]
+        veil = _veil(burial, letter)
+        letter.attempts = [*letter.attempts, *(_attempt(one, veil) for one in burial.failures)]
         letter.kind = burial.kind
         letter.error_class = burial.error_class[:MAX_NAME]
-        letter.message = burial.message
-        letter.traceback = burial.traceback
+        letter.message = masked_text(burial.message, veil)
+        letter.traceback = masked_text(burial.traceback, veil)
         letter.fingerprint = burial.fingerprint
         letter.handlers = ", ".join(burial.handlers)
         letter.worker = burial.worker[:100]
         letter.code_version = bus_settings().version[:50]
         letter.last_failed_at = letter.opened_at = now()
-        letter.state = DeadLetter.State.NEW
+        letter.state, letter.edit = DeadLetter.State.NEW, None
         letter.save()
     crash.here("after-dead-letter-before-acknowledge")
     return True
@@ -108,9 +110,16 @@ def resolve(group: str, event_ids: Collection[UUID]) -> int:
     ).update(state=DeadLetter.State.RESOLVED, resolved_at=now())
 
 
-def _attempt(failure: Failure) -> dict[str, str]:
+def _attempt(failure: Failure, veil: Event | None) -> dict[str, str]:
     """A failure as it is kept: those before this one came with the entry and may be anything."""
-    return {name: storable(text) for name, text in asdict(failure).items()}
+    return {name: storable(masked_text(text, veil)) for name, text in asdict(failure).items()}
+
+
+def _veil(burial: Burial, letter: DeadLetter) -> Event | None:
+    """The event whose sensitive values must not even be kept in texts: an edited one. What shows
+    the letter masks by the original's values, and does not know what was typed in their place."""
+    was_edited = burial.delivery.redelivered and letter.pk and letter.edits.exists()
+    return burial.event if was_edited else None
 
 
 def _is_over(burial: Burial, letter: DeadLetter) -> bool:

@@ -5,6 +5,7 @@ from django.urls import path
 from monitoring.views import (
     chains,
     dead_letters,
+    edits,
     entities,
     events,
     failure_notes,
@@ -60,6 +61,7 @@ urlpatterns = [
     path("dead-letters/note/", failure_notes.note, name="note-failure"),
     path("dead-letters/silence/", failure_notes.silence, name="silence-failure"),
     path("dead-letters/<int:pk>/rehearse/", rehearsal.rehearse, name="rehearse"),
+    path("dead-letters/<int:pk>/edit/", edits.edit, name="edit"),
     path("operations/", operations.operations, name="operations"),
     path("operations/<int:pk>/", operations.operation, name="operation"),
     path("operations/<int:pk>/begin/", operations.begin, name="operation-begin"),

@@ -1,11 +1,36 @@
-"""Trying a dead letter from the command line: what a rehearsal tells, as lines."""
+"""One dead letter tried or edited from the command line: what is told of it, as lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from django.core.management.base import CommandError
+
+from events.management.actors import at_the_shell
 from events.management.output import printable, table
-from events.operations import Rehearsal
+from events.operations import Rehearsal, replay_edited
+from events.queries import letter_edit
+from events.queries.letter_edit import Edit
+
+
+def edit(pk: int, changes: Sequence[str], reason: str) -> Edit:
+    """Edit and replay one; `changes` are ``field=value``. Raises Refused, CommandError for a field
+    that its payload does not have."""
+    sent = dict(change.partition("=")[::2] for change in changes)
+    original = letter_edit.load(pk)
+    unknown = sorted(set(sent) - set(original.shown())) if original else []
+    if unknown:
+        raise CommandError(f"Its payload has no field {printable(unknown[0])}.", returncode=1)
+    operation = replay_edited(at_the_shell(), pk, sent, reason)
+    (made,) = letter_edit.edits_of_operation(operation.pk)
+    return made
+
+
+def edit_lines(made: Edit) -> Iterator[str]:
+    """What was changed, and the operation that sends it."""
+    yield f"Operation {made.operation}: dead letter {made.letter} edited and replayed."
+    rows = [[change.path, change.before, change.after] for change in made.changes]
+    yield table(["Field", "Before", "After"], rows)
 
 
 def rehearsal_lines(found: Rehearsal) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What an operator may do. Shared by the console and the commands; each leaves an audit row.
 
     replay_dead_letters   redeliver up to a hundred to the one group that failed, at once
+    replay_edited         redeliver one with a payload that was put right
     propose_replay, begin the same for any number: the set is frozen and shown, then confirmed
     propose_decision      discard or restore any number that way
     pause, resume, cancel move an operation that is under way
@@ -31,6 +32,7 @@ from events.operations.consumers import remove_consumer
 from events.operations.control import cancel, pause, resume
 from events.operations.decisions import DECISIONS, DISCARD, RESTORE, Decision, decide
 from events.operations.detaching import detach_group
+from events.operations.edits import replay_edited
 from events.operations.exports import export_letters
 from events.operations.group_pauses import pause_group, resume_group
 from events.operations.mending import Mended
@@ -84,6 +86,7 @@ __all__ = [
     "remove_consumer",
     "repair_dangling",
     "replay_dead_letters",
+    "replay_edited",
     "resume",
     "resume_group",
     "run_retries_now",

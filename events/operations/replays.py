@@ -38,7 +38,7 @@ def replay_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> Operat
         check_letters(wanted, letters, REPLAYABLE, "replay")
         group = check_one_group(letters)
         check_declared(group)
-        operation = _operation(actor, group, len(wanted), reason.strip())
+        operation = new_replay(actor, group, len(wanted), reason.strip())
         put_on_their_way(operation, letters)
         record(
             actor,
@@ -72,7 +72,8 @@ def put_on_their_way(operation: Operation, letters: Sequence[DeadLetter]) -> Non
     )
 
 
-def _operation(actor: Actor, group: str, total: int, reason: str) -> Operation:
+def new_replay(actor: Actor, group: str, total: int, reason: str) -> Operation:
+    """An operation that is begun at once; call it in its transaction."""
     at = now()
     return Operation.objects.create(
         kind="replay",

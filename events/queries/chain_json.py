@@ -45,6 +45,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "because": outcome.because or None,
         "dead_letter": outcome.failed.id if outcome.failed else None,
         "dead_letter_state": outcome.failed.state if outcome.failed else None,
+        "edited": outcome.handled_edited or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

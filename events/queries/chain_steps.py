@@ -138,7 +138,8 @@ def outcome_status(outcome: Outcome, at: datetime, *, promised: bool = False) ->
             return Status("warn", "never came")
         case "handled":
             tries = f", attempt {outcome.attempts}" if outcome.attempts > 1 else ""
-            return Status("ok", took + (", replayed" if outcome.failed else tries))
+            again = ", edited" if outcome.handled_edited else ", replayed"
+            return Status("ok", took + (again if outcome.failed else tries))
         case "ignored":
             return Status("none", "not for it")
         case "retry" if outcome.due_at and outcome.due_at > at:

@@ -15,6 +15,7 @@ from events.privacy import masked, masked_text
 from events.queries.chain_steps import outcome_status
 from events.queries.dead_letters import REPLAYABLE, Letter, event_of, letter_of, read
 from events.queries.event import GroupOutcome
+from events.queries.letter_edit import Edit, editable, edited_among, edits_of_letter
 from events.queries.operations import of_letter
 from events.queries.outcomes import outcomes_of
 from events.queries.recorded import Recorded
@@ -65,6 +66,10 @@ class LetterView:
     """Of a discarded one: from then on it may be gone. None for ever."""
     not_rehearsable: str
     """Why its handlers cannot be run and rolled back, in a sentence; empty when they can."""
+    not_editable: str
+    """Why its payload has no form, in a sentence; empty when it has one."""
+    edits: tuple[Edit, ...]
+    """Payloads that were sent in place of its own, newest first."""
 
     @property
     def command(self) -> str:
@@ -95,6 +100,8 @@ class ReplayPlan:
     types: tuple[str, ...]
     other_groups: tuple[str, ...]
     """Groups that read these types as well, and will see nothing."""
+    edited: int
+    """How many were edited once: it is the original that is sent."""
     refused: tuple[str, ...]
     """Why it cannot be done, in sentences; empty when it can."""
 
@@ -110,7 +117,7 @@ class ReplayPlan:
 
 
 def load(pk: int) -> LetterView | None:
-    """One dead letter, or None. Three statements and what `outcomes_of` costs for one event."""
+    """One dead letter, or None. Four statements and what `outcomes_of` costs for one event."""
     row = DeadLetter.objects.filter(pk=pk).first()
     if row is None:
         return None
@@ -135,6 +142,8 @@ def load(pk: int) -> LetterView | None:
         operations=of_letter(row.pk),
         restorable_until=_restorable_until(row),
         not_rehearsable=_not_rehearsable(row, event),
+        not_editable=editable(row).refused,
+        edits=edits_of_letter(row.pk),
     )
 
 
@@ -144,7 +153,7 @@ def brief(pk: int) -> Letter | None:
 
 
 def plan(ids: Sequence[int]) -> ReplayPlan:
-    """What replaying exactly these would do; `refused` says why it cannot. Two statements."""
+    """What replaying exactly these would do; `refused` says why it cannot. Three statements."""
     wanted = sorted(set(ids))
     found = read(DeadLetter.objects.filter(pk__in=wanted[: MOST_AT_ONCE + 1]).order_by("pk"))
     names = sorted({letter.group for letter in found})
@@ -166,6 +175,7 @@ def plan(ids: Sequence[int]) -> ReplayPlan:
             for group in declared.values()
             if group.name != name and not set(group.reads).isdisjoint(types)
         ),
+        edited=edited_among([letter.id for letter in found]),
         refused=(*_refusals(wanted, found, REPLAYABLE, "replay"), *_of_one_group(names)),
     )
 

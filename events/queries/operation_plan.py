@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef
 from events.groups import groups
 from events.models import ConsumerGroup, HandledEvent, Operation, OperationItem
 from events.queries.dead_letter import HandlerPlan, handlers_for
+from events.queries.letter_edit import edited_among
 
 MARKS_LOOKED_AT = 1_000
 """Newest inbox marks of all groups, among which those of this one tell how long an event takes."""
@@ -24,6 +25,8 @@ class OperationPlan:
     """Groups that read these types as well, and will see nothing."""
     already_handled: int
     """How many of them the group has handled since; those are closed without being run."""
+    edited: int
+    """How many were edited once: it is the original that is sent."""
     took_s: float | None
     """Seconds an event took the group lately, on average; None when it has handled none."""
     lasts_s: float | None
@@ -36,7 +39,7 @@ class OperationPlan:
 
 
 def plan_of(pk: int) -> OperationPlan | None:
-    """The plan of one operation, or None. Four statements, two of them over its whole set."""
+    """The plan of one operation, or None. Five statements, three of them over its whole set."""
     operation = Operation.objects.filter(pk=pk).first()
     if operation is None:
         return None
@@ -61,6 +64,7 @@ def plan_of(pk: int) -> OperationPlan | None:
             if group.name != name and not set(group.reads).isdisjoint(types)
         ),
         already_handled=items.filter(Exists(done)).count(),
+        edited=edited_among(items.exclude(letter=None).values("letter")),
         took_s=took_s,
         lasts_s=took_s * operation.total if took_s is not None else None,
     )

@@ -49,6 +49,8 @@ class Failed:
     first_failed_at: datetime
     last_failed_at: datetime
     attempts: int
+    edited: bool = False
+    """What was sent last was a payload that an operator had changed."""
 
     @property
     def open(self) -> bool:
@@ -89,6 +91,12 @@ class Outcome:
         if self.state == "dead":
             return self.failed is None or self.failed.open
         return self.state == "retry"
+
+    @property
+    def handled_edited(self) -> bool:
+        """What the group has handled is not what was said: an operator has changed the payload."""
+        done = self.state in ("handled", "ignored")
+        return done and self.failed is not None and self.failed.edited
 
     @property
     def began_at(self) -> datetime | None:
@@ -189,12 +197,13 @@ def _dead(ids: Sequence[UUID]) -> dict[UUID, dict[str, Failed]]:
     found: dict[UUID, dict[str, Failed]] = defaultdict(dict)
     fields = (
         *("event_id", "group_name", "id", "state", "error_class", "message"),
-        *("first_failed_at", "last_failed_at", "attempts"),
+        *("first_failed_at", "last_failed_at", "attempts", "edit_id"),
     )
     for chunk in _chunks(ids):
         rows = DeadLetter.objects.filter(event_id__in=chunk).values_list(*fields)
-        for event_id, group, pk, state, error, message, first, last, attempts in rows:
-            failed = Failed(pk, state, error, message, first, last, len(attempts))
+        for event_id, group, pk, state, error, message, first, last, attempts, edit in rows:
+            tries, edited = len(attempts), edit is not None
+            failed = Failed(pk, state, error, message, first, last, tries, edited)
             found[event_id][group] = failed
     return found
 

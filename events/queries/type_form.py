@@ -34,9 +34,15 @@ class Input:
 
 
 def inputs(
-    entry: EventType, values: Mapping[str, Any], problems: Mapping[str, str] | None = None
+    entry: EventType,
+    values: Mapping[str, Any],
+    problems: Mapping[str, str] | None = None,
+    masks: Mapping[str, str] | None = None,
 ) -> tuple[Input, ...]:
-    """A field for each of the payload's, with these values, and what was wrong with them."""
+    """A field for each of the payload's, with these values, and what was wrong with them.
+
+    A choice in a field that has one of the `masks` may also be left at it.
+    """
     properties = opened(entry.payload.model_json_schema()).get("properties", {})
     told = problems or {}
     return tuple(
@@ -44,7 +50,10 @@ def inputs(
             name=field.name,
             kind=_kind(properties[field.name]),
             required=field.required,
-            options=tuple(_options(properties[field.name])),
+            options=(
+                *((masks[field.name],) if masks and field.name in masks else ()),
+                *_options(properties[field.name]),
+            ),
             value=_written(values.get(field.name)),
             hint=_hint(field),
             wrong=told.get(field.name, ""),

@@ -5,7 +5,7 @@ times     ago clock
 marks     chip status group_name domain_of short_type
 ids       dom_id
 drawings  spark
-payloads  pretty one_line as_json
+payloads  pretty one_line as_json plain_value
 """
 
 from __future__ import annotations
@@ -169,6 +169,12 @@ def state_value(value: object) -> str:
 def as_json(data: object) -> str:
     """For a `data-` attribute that a script reads; escaped by the template like any text."""
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+
+
+@register.filter
+def plain_value(value: object) -> str:
+    """One value of a payload: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 @register.filter

@@ -50,6 +50,7 @@ def dead_letter(request: HttpRequest, pk: int) -> HttpResponse:
         "payload": excerpt(pretty_json(found.data)),
         "may_not": may_not(request, Role.OPERATOR, "replay"),
         "may_not_rehearse": may_not(request, Role.OPERATOR, "rehearse") or found.not_rehearsable,
+        "may_not_edit": may_not(request, Role.OPERATOR, "edit and replay") or found.not_editable,
         "may_not_discard": may_not(request, Role.OPERATOR, "discard or restore"),
         "may_not_note": may_not(request, Role.OPERATOR, "look into dead letters"),
     }

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from events import operations as acts
 from events.errors import Refused
-from events.queries import groups, moved
+from events.queries import groups, letter_edit, moved
 from events.queries import operations as query
 from events.queries.operation_plan import plan_of
 from events.queries.operations import OperationView
@@ -102,6 +102,7 @@ def operation(request: PageRequest, pk: int) -> HttpResponse:
         "moved": moved.load(pk),
         "may_not": may_not_of_size(request, found.total, "pause, resume or cancel"),
         "results": _results(found, asked),
+        "edits": letter_edit.edits_of_operation(pk),
         "older": _link(asked.result, found.older) if found.older else "",
     }
     if context["moved"]:

@@ -1,5 +1,5 @@
-"""``manage.py deadletters``: look at what failed, rehearse, replay, discard, restore or
-export it."""
+"""``manage.py deadletters``: look at what failed, rehearse, replay, edit, discard,
+restore or export it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from events.management.letter_choice import (
     go,
     outcome,
 )
-from events.management.letter_trials import rehearsal_lines
+from events.management.letter_trials import edit, edit_lines, rehearsal_lines
 from events.management.output import as_json, printable, table, when
 from events.operations import (
     DECISIONS,
@@ -46,11 +46,11 @@ SEARCH = "what they have in common, e.g. 'group:nft error:Reject before:2h'"
 
 class Command(BaseCommand):
     help = (
-        "List dead letters, show one, rehearse one, replay some to the one group that failed,"
-        " discard some or restore them, or export them. What is to be done with all that match a"
-        " --search is frozen and shown first. Exit status: 0 done, 1 unknown or refused; with"
-        " --wait also 2 still under way, 3 some failed again. A rehearsal ends with 0 would be"
-        " handled, 2 took too long, 3 would fail."
+        "List dead letters, show one, rehearse one, replay some to the one group that failed, edit"
+        " and replay one, discard some or restore them, or export them. What is to be done with"
+        " all that match a --search is frozen and shown first. Exit status: 0 done, 1 unknown or"
+        " refused; with --wait also 2 still under way, 3 some failed again. A rehearsal ends with"
+        " 0 would be handled, 2 took too long, 3 would fail."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -76,6 +76,17 @@ class Command(BaseCommand):
         replaying.add_argument("--rate", type=float, metavar="N", help="most events a second")
         discarding = actions.add_parser("discard", help="close without handling; can be restored")
         restoring = actions.add_parser("restore", help="open discarded ones again")
+        editing = actions.add_parser("edit", help="replay one with some payload fields changed")
+        editing.add_argument("id", type=int)
+        editing.add_argument(
+            "--set",
+            action="append",
+            required=True,
+            dest="changes",
+            metavar="FIELD=VALUE",
+            help="lists and objects as JSON; without a value the field is left out",
+        )
+        editing.add_argument("--reason", required=True, help="why; it is kept in the audit")
         rehearsing = actions.add_parser("rehearse", help="run its handlers and roll all back")
         rehearsing.add_argument("id", type=int)
         for changing in (replaying, discarding, restoring):
@@ -84,7 +95,7 @@ class Command(BaseCommand):
             changing.add_argument("--reason", default="", help="why; it is kept in the audit")
             changing.add_argument("--dry-run", action="store_true", help="look, and do nothing")
             changing.add_argument("--yes", action="store_true", help="do not ask")
-        for action in (listing, showing, replaying, discarding, restoring, rehearsing):
+        for action in (listing, showing, replaying, discarding, restoring, editing, rehearsing):
             action.add_argument("--json", action="store_true", dest="json_wanted")
 
     def handle(self, *, action: str, json_wanted: bool = False, **options: Any) -> None:
@@ -100,11 +111,18 @@ class Command(BaseCommand):
             self._export(options)
         elif action == "show":
             self._show(options["id"], json_wanted)
+        elif action == "edit":
+            self._edit(options["id"], options["changes"], options["reason"], json_wanted)
         elif action == "rehearse":
             self._rehearse(options["id"], json_wanted)
-        elif bool(options["ids"]) == bool(options["search"]):
+        else:
+            self._change(action, options, json_wanted)
+
+    def _change(self, action: str, options: dict[str, Any], json_wanted: bool) -> None:
+        """What takes numbers of dead letters, or all that match a search."""
+        if bool(options["ids"]) == bool(options["search"]):
             raise CommandError("Give numbers of dead letters, or a --search.", returncode=1)
-        elif options["search"]:
+        if options["search"]:
             self._all_that_match(action, options, json_wanted)
         elif options["dry_run"]:
             raise CommandError("--dry-run is for a --search: numbers say what is taken.")
@@ -180,6 +198,14 @@ class Command(BaseCommand):
         if view is None:
             raise CommandError(f"There is no dead letter {pk}.", returncode=1)
         self.stdout.write(as_json(_plain(view)) if json_wanted else "\n".join(_text(view)))
+
+    def _edit(self, pk: int, changes: Sequence[str], reason: str, json_wanted: bool) -> None:
+        try:
+            made = edit(pk, changes, reason)
+        except Refused as refused:
+            raise CommandError(str(refused), returncode=1) from refused
+        told = as_json(asdict(made)) if json_wanted else "\n".join(edit_lines(made))
+        self.stdout.write(told)
 
     def _rehearse(self, pk: int, json_wanted: bool) -> None:
         try:

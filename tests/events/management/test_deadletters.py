@@ -245,3 +245,17 @@ def test_a_rehearsal_tells_what_would_come_by_its_exit_status(
     assert "It would fail: Reject: closed again" in bad.out
     assert set(DeadLetter.objects.values_list("state", flat=True)) == {"new"}
     assert run("deadletters", "rehearse", "40404").status == 1
+
+
+def test_one_is_edited_and_replayed_and_the_difference_is_told(letters: list[str]) -> None:
+    edit = ("deadletters", "edit", letters[0], "--reason", "it was in cents")
+    wrong = run(*edit, "--set", "value=-1")
+    unknown = run(*edit, "--set", "weight=1")
+    done = run(*edit, "--set", "value=15.00")
+
+    assert (wrong.status, unknown.status, done.status) == (1, 1, 0)
+    assert "nothing was replayed: value: " in wrong.out
+    assert "has no field weight" in unknown.out
+    assert "edited and replayed" in done.out
+    assert "1500.00" in done.out
+    assert AuditEntry.objects.get().action == "dead-letters.replay-edited"
