@@ -2,6 +2,7 @@
 
     replay_dead_letters   redeliver up to a hundred to the one group that failed, at once
     replay_edited         redeliver one with a payload that was put right
+    propose_history       stored events to one group: catch up, handle again, or rehearse (shadow)
     propose_replay, begin the same for any number: the set is frozen and shown, then confirmed
     propose_decision      discard or restore any number that way
     pause, resume, cancel move an operation that is under way
@@ -35,7 +36,9 @@ from events.operations.detaching import detach_group
 from events.operations.edits import replay_edited
 from events.operations.exports import export_letters
 from events.operations.group_pauses import pause_group, resume_group
+from events.operations.history import propose_history
 from events.operations.mending import Mended
+from events.operations.modes import CATCH_UP, HANDLE_AGAIN, MODES, SHADOW
 from events.operations.moves import Way, move_group, undo_move
 from events.operations.notes import look_into, note_failure, silence_failure
 from events.operations.pending import bury_pending, hand_back, repair_dangling
@@ -45,15 +48,20 @@ from events.operations.redelivery import redeliver_waiting
 from events.operations.rehearsal import Rehearsal, rehearse_event, rehearse_letter
 from events.operations.replays import replay_dead_letters
 from events.operations.running import advance_operations
+from events.operations.shadows import advance_shadows
 from events.operations.test_events import publish_test_event
 from events.operations.waiting import give_up_retries, run_retries_now
 from events.transport.mending import Held
 
 __all__ = [
+    "CATCH_UP",
     "DECISIONS",
     "DISCARD",
+    "HANDLE_AGAIN",
+    "MODES",
     "MOST_WITHOUT_STEP_UP",
     "RESTORE",
+    "SHADOW",
     "Actor",
     "Decision",
     "Held",
@@ -63,6 +71,7 @@ __all__ = [
     "Rehearsal",
     "Way",
     "advance_operations",
+    "advance_shadows",
     "begin",
     "bury_pending",
     "cancel",
@@ -78,6 +87,7 @@ __all__ = [
     "pause",
     "pause_group",
     "propose_decision",
+    "propose_history",
     "propose_replay",
     "publish_test_event",
     "redeliver_waiting",

@@ -14,6 +14,7 @@ from events.envelope import now
 from events.errors import Refused
 from events.models import DeadLetter, Operation, OperationItem
 from events.operations.decisions import DECISIONS, Decision
+from events.operations.modes import check_begin
 from events.operations.permissions import check_operator, check_reason, check_size
 from events.operations.running import advance_now
 from events.operations.sets import (
@@ -131,8 +132,9 @@ def _draft(
     return operation
 
 
-def begin(actor: Actor, pk: int, reason: str, manner: Manner) -> Operation:
-    """Begin a draft: exactly its set, in this manner.
+def begin(actor: Actor, pk: int, reason: str, manner: Manner, typed: str = "") -> Operation:
+    """Begin a draft: exactly its set, in this manner. `typed` is the name of the group as somebody
+    typed it who wants it to handle again what it has handled.
 
     A draft that was begun already stays as it is: a second click does nothing more. Raises Refused,
     and changes nothing, when the actor may not, no reason is given, its group is not declared, or
@@ -153,6 +155,7 @@ def begin(actor: Actor, pk: int, reason: str, manner: Manner) -> Operation:
             manner = Manner(ramp=False)  # nothing is run that could fail
         else:
             check_declared(operation.group_name)
+            check_begin(actor, operation, typed)
         record(
             actor,
             f"operation.{operation.kind}",

@@ -53,6 +53,10 @@ _stage = threading.Lock()
 """One rehearsal at a time in a process."""
 
 
+class Busy(Refused):
+    """Something is in the way that is gone in a moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class WouldSay:
     """An event the handlers would say; sensitive values masked."""
@@ -160,7 +164,7 @@ def rehearsed(group: Group, stream: str, event_id: UUID | None, body: bytes) -> 
     if connection.in_atomic_block:
         raise RuntimeError("a rehearsal cannot see into a transaction, and must not wait for it")
     if not _stage.acquire(timeout=LONGEST_S):
-        raise Refused("Another rehearsal is under way in this process: try again in some seconds.")
+        raise Busy("Another rehearsal is under way in this process: try again in some seconds.")
     delivery = Delivery(stream, "0-0", str(event_id or ""), body, redelivered=True)
     return _Rehearser(group, event_id, delivery).perform()
 
@@ -236,7 +240,7 @@ class _Rehearser:
                 finally:
                     transaction.set_rollback(True)
         except DatabaseError as error:
-            self._refused = Refused(f"SQL cannot be written to now: {error}. Try again.")
+            self._refused = Busy(f"SQL cannot be written to now: {error}. Try again.")
         except BaseException as error:  # noqa: BLE001  raised again where it was asked for
             self._refused = error
         finally:

@@ -21,6 +21,7 @@ from events.operations.redelivery import redeliver_now
 from events.operations.resending import send_events
 from events.operations.sets import (
     HISTORY,
+    REHEARSED,
     REPLAYABLE,
     frozen_at,
     note_failed_again,
@@ -60,7 +61,9 @@ def advance_operations() -> None:
         return
     try:
         sent = Exists(OperationItem.objects.filter(operation=OuterRef("pk"), state=Item.SENT))
-        under_way = Operation.objects.filter(state__in=Operation.UNDER_WAY).exclude(kind=MOVE)
+        under_way = Operation.objects.filter(state__in=Operation.UNDER_WAY).exclude(
+            kind__in=(MOVE, REHEARSED)
+        )
         late = Operation.objects.filter(state=Operation.State.CANCELLED).filter(sent)
         for pk in [*under_way.values_list("pk", flat=True), *late.values_list("pk", flat=True)]:
             advance(pk)

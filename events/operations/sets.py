@@ -18,6 +18,9 @@ REPLAYABLE = (DeadLetter.State.NEW, DeadLetter.State.INVESTIGATING)
 HISTORY = "history"
 """Kind of an operation whose items are stored events, and no dead letters."""
 
+REHEARSED = "shadow"
+"""Kind of an operation whose stored events are rehearsed; nothing of it is sent to anybody."""
+
 MOST_CHOSEN = 1_000
 """Most dead letters that are named one by one; more are chosen by what they have in common."""
 

@@ -14,6 +14,7 @@ from django.db.models import Count
 from events.groups import groups
 from events.models import DeadLetter, HandledEvent, Operation, OperationItem
 from events.queries.dead_letters import Letter, letter_of
+from events.queries.history_filter import HistoryFilter
 from events.queries.letter_filter import LetterFilter
 from events.queries.moved import MOVE
 
@@ -150,6 +151,11 @@ class OperationView:
         return {"discard": "discarded", "restore": "restored"}.get(self.kind, "handled")
 
     @property
+    def mode(self) -> str:
+        """How stored events go to the group: catch up, handle again, shadow; else empty."""
+        return str((self.details or {}).get("mode", ""))
+
+    @property
     def draft(self) -> bool:
         """Shown, not confirmed."""
         return self.state == Operation.State.DRAFT
@@ -250,7 +256,7 @@ def _view(
         ended_at=row.ended_at,
         as_of=datetime.fromisoformat(as_of) if as_of else None,
         not_included=row.not_included,
-        asked=LetterFilter.of_json(row.asked).described,
+        asked=_described(row),
         total=row.total,
         ramp=row.ramp,
         stop_percent=row.stop_percent,
@@ -260,6 +266,11 @@ def _view(
         older=older,
         details=row.details,
     )
+
+
+def _described(row: Operation) -> str:
+    chosen = HistoryFilter if row.kind in ("history", "shadow") else LetterFilter
+    return chosen.of_json(row.asked).described
 
 
 def _counts(rows: Sequence[Operation]) -> dict[int, Mapping[Result, int]]:

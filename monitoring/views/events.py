@@ -78,6 +78,7 @@ def events(request: PageRequest) -> HttpResponse:
         "older": asked.link(before=page.older_than) if page.older_than else "",
         "newer": asked.link(after=page.newer_than) if page.newer_than else "",
         "first": asked.link(),
+        "to_history": asked.link(),
         "anything": bool(page.rows) or query.any_stored(),
         "catalogue": types.catalogue(),
         "type_known": not asked.type or types.known(asked.type),

@@ -13,19 +13,13 @@ from pydantic import BaseModel, Field
 
 from events import operations as acts
 from events.errors import Refused
-from events.queries import groups, letter_edit, moved
+from events.queries import groups, letter_edit, moved, shadow
 from events.queries import operations as query
 from events.queries.operation_plan import plan_of
 from events.queries.operations import OperationView
 from monitoring import params
 from monitoring.access import Role, may_not, requires
-from monitoring.acting import (
-    actor_of,
-    may_not_of_size,
-    may_not_step_up,
-    step_up_link,
-    stepped_up,
-)
+from monitoring.acting import actor_of, may_not_of_size, may_not_step_up, step_up_link, stepped_up
 from monitoring.missing import missing
 from monitoring.requests import PageRequest
 
@@ -62,6 +56,8 @@ class Begun(BaseModel):
     reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
     ramp: bool = False
     stop_percent: Annotated[int, Field(ge=0, le=100)] = 10
+    typed: Annotated[str, Field(max_length=100)] = ""
+    """The name of the group, where that is asked for."""
     rate: Annotated[float, Field(ge=0.1, le=10_000)] | None = None
 
 
@@ -102,6 +98,7 @@ def operation(request: PageRequest, pk: int) -> HttpResponse:
         "moved": moved.load(pk),
         "may_not": may_not_of_size(request, found.total, "pause, resume or cancel"),
         "results": _results(found, asked),
+        "shadow": shadow.load(pk) if found.mode == acts.SHADOW else None,
         "edits": letter_edit.edits_of_operation(pk),
         "older": _link(asked.result, found.older) if found.older else "",
     }
@@ -122,7 +119,7 @@ def begin(request: HttpRequest, pk: int) -> HttpResponse:
     given = params.read(Begun, request.POST)
     manner = acts.Manner(given.ramp, given.stop_percent, given.rate)
     try:
-        acts.begin(actor_of(request), pk, given.reason, manner)
+        acts.begin(actor_of(request), pk, given.reason, manner, given.typed)
     except Refused as refused:
         found = query.load(pk)
         if found is None or not found.draft:
@@ -163,9 +160,13 @@ def _draft(
 ) -> HttpResponse:
     decision = acts.DECISIONS.get(found.kind)
     verb = decision.verb if decision else "replay"
-    refusal = may_not_of_size(request, found.total, verb)
+    again = found.mode == acts.HANDLE_AGAIN
+    role, to = (Role.ADMIN, "have events handled again") if again else (Role.OPERATOR, verb)
+    if again:
+        refusal = may_not_step_up(request, role, to)
+    else:
+        refusal = may_not_of_size(request, found.total, to)
     asks_again = bool(refusal) and not stepped_up(request)
-    operator = not may_not(request, Role.OPERATOR, verb)
     context: dict[str, Any] = {
         "operation": found,
         "decision": decision,
@@ -175,7 +176,7 @@ def _draft(
         "reason_length": REASON_LENGTH,
         "may_not": refusal,
         "step_up": step_up_link(request, f"/operations/{found.id}/")
-        if asks_again and operator
+        if asks_again and not may_not(request, role, to)
         else "",
     }
     return render(request, "operation.html", context, status=status)

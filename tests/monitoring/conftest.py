@@ -10,9 +10,10 @@ from django.test import Client
 
 from monitoring.readings import readings
 from tests.bus_fixture import Bus
+from tests.events.conftest import group_of
 from tests.failing import broken
 
-__all__ = ["broken"]
+__all__ = ["broken", "group_of"]
 
 SignIn = Callable[[str], Client]
 

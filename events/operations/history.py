@@ -1,0 +1,98 @@
+"""Giving stored events to one group again: the set is frozen and shown first."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Value
+
+from events.audit import Actor
+from events.envelope import now
+from events.errors import Refused
+from events.groups import group as declared
+from events.models import Operation
+from events.operations.modes import HANDLE_AGAIN, MODES, SHADOW, check_mode
+from events.operations.permissions import check_admin, check_operator
+from events.operations.sets import HISTORY, REHEARSED, check_declared
+from events.queries.history_filter import HistoryFilter
+from events.queries.type_names import meant
+from events.store import writing
+
+MOST_EVENTS = 100_000
+"""Most stored events of one operation."""
+
+ITEM_COLUMNS = ("operation_id", "event_id", "stream", "state", "told")
+
+COLUMN_VALUES = ("operation", "event_id", "stream", "waiting", "nothing")
+
+
+def propose_history(actor: Actor, group_name: str, chosen: HistoryFilter, mode: str) -> Operation:
+    """Freeze the stored events that match and that a group reads, as a draft.
+
+    Nothing is done with them until `begin`. Raises Refused when the actor may not, the mode is not
+    for this group, nothing matches, or more than MOST_EVENTS do. Four statements; they read what
+    matches along an index of the type, the entity, the chain or the time.
+    """
+    to = "rehearse history" if mode == SHADOW else "replay history"
+    check_operator(actor, to)
+    if mode not in MODES:
+        raise Refused(f"{mode!r} is no way to replay history: say {', '.join(MODES)}.")
+    if mode == HANDLE_AGAIN:
+        check_admin(actor, "have events handled again")
+    check_declared(group_name)
+    _check_filter(chosen)
+    group = declared(group_name)
+    rows = chosen.rows(group)
+    with writing():
+        counted = rows.order_by("seq")[: MOST_EVENTS + 1].count()
+        if not counted:
+            raise Refused(
+                f"No stored event is like that and read by {group_name}: widen what is chosen."
+            )
+        if counted > MOST_EVENTS:
+            raise Refused(
+                f"More than {MOST_EVENTS:,} stored events are like that, the most one operation "
+                "takes: choose a shorter time, or fewer types."
+            )
+        types = sorted(rows.order_by().values_list("event_type", flat=True).distinct())
+        check_mode(group, mode, types)
+        at = now()
+        operation = Operation.objects.create(
+            kind=REHEARSED if mode == SHADOW else HISTORY,
+            group_name=group_name,
+            actor=actor.name,
+            via=actor.via,
+            state=Operation.State.DRAFT,
+            asked={**chosen.as_json(), "as_of": at.isoformat()},
+            details={"mode": mode, "types": types},
+            created_at=at,
+        )
+        _freeze(operation, chosen, group_name)
+        operation.total = operation.items.count()
+        operation.save(update_fields=["total"])
+    return operation
+
+
+def _check_filter(chosen: HistoryFilter) -> None:
+    if chosen.event_type and meant(chosen.event_type) is None:
+        raise Refused(f"{chosen.event_type} is not a registered event type.")
+    if chosen.since and chosen.until and chosen.since >= chosen.until:
+        raise Refused("The time ends before it begins: give a later end.")
+    if chosen.correlation:
+        try:
+            UUID(chosen.correlation)
+        except ValueError:
+            raise Refused(f"{chosen.correlation} is no correlation id: give a UUID.") from None
+
+
+def _freeze(operation: Operation, chosen: HistoryFilter, group_name: str) -> None:
+    """Write the set in one statement, oldest first."""
+    rows = chosen.rows(declared(group_name)).order_by("seq")
+    values = rows.annotate(
+        operation=Value(operation.pk), waiting=Value("waiting"), nothing=Value("")
+    )
+    sql, params = values.values_list(*COLUMN_VALUES).query.sql_with_params()
+    columns = ", ".join(ITEM_COLUMNS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO events_operationitem ({columns}) {sql}", params)

@@ -1,0 +1,80 @@
+"""Which stored events go to a group again, as an address or a command says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Case, CharField, QuerySet, Value, When
+
+from events.groups import Group
+from events.models import StoredEvent
+from events.queries.events import names_about, split_entity
+from events.queries.type_names import meant
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """Stored events that match every field which is given. Times are of storing."""
+
+    event_type: str = ""
+    """A name, an alias or a short name."""
+    entity: str = ""
+    """``user:123``, or ``123`` for anything so called."""
+    correlation: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def rows(self, group: Group) -> QuerySet[StoredEvent]:
+        """Events the bus has and the group reads, in no order; each with its `stream`."""
+        entry = meant(self.event_type)
+        names = {entry.name} if entry else {self.event_type} if self.event_type else None
+        rows = StoredEvent.objects.exclude(relayed_at=None)
+        if self.entity:
+            label, entity_id = split_entity(self.entity)
+            rows = rows.filter(entity_id=entity_id)
+            about = set(names_about(label)) if label else None
+            names = about if names is None else names & about if about is not None else names
+        if self.correlation:
+            rows = rows.filter(correlation_id=UUID(self.correlation))
+        if self.since:
+            rows = rows.filter(stored_at__gte=self.since)
+        if self.until:
+            rows = rows.filter(stored_at__lt=self.until)
+        types = [one for one in group.types if names is None or one.name in names]
+        streams = (
+            When(event_type=one.name, event_version=one.version, then=Value(one.stream))
+            for one in types
+        )
+        rows = rows.filter(event_type__in={one.name for one in types})
+        told = Case(*streams, default=Value(""), output_field=CharField())
+        return rows.annotate(stream=told).exclude(stream="")
+
+    def as_json(self) -> dict[str, Any]:
+        """What is given, for a row that remembers it."""
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+            if value
+        }
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> HistoryFilter:
+        """What `as_json` gave."""
+        known = {one.name for one in fields(cls)}
+        values = {name: value for name, value in told.items() if name in known}
+        for name in ("since", "until"):
+            if name in values:
+                values[name] = datetime.fromisoformat(values[name])
+        return cls(**values)
+
+    @property
+    def described(self) -> str:
+        """``type:Trading.TradeExecuted since:2026-11-27T14:02``."""
+        return " ".join(
+            f"{'type' if name == 'event_type' else name}:{value}"
+            for name, value in self.as_json().items()
+        )

@@ -1,0 +1,131 @@
+"""Choosing stored events that a group is to be given again, or to rehearse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from events import Context, Event
+from events.groups import Group
+from events.models import AuditEntry, Operation
+from events.operations import advance_shadows
+from monitoring.acting import STEPPED_UP_AT
+from tests.bus_fixture import Bus
+from tests.events.conftest import trade
+from tests.monitoring.pages import main_of, read
+from tests.monitoring.users import signed_in
+
+PAGE = "/history/"
+
+
+def refuse_two(event: Event, context: Context) -> None:
+    if event.data["user_id"] == 2:
+        raise ValueError("no <account>")
+
+
+@pytest.fixture
+def group(bus: Bus, group_of: Callable[..., Group]) -> Group:
+    """A group that has handled one of two trades."""
+    made = group_of(refuse_two, repeatable=True)
+    bus.publish(trade(user_id=1))
+    bus.drain([made])
+    bus.publish(trade(user_id=2))
+    return made
+
+
+def propose(client: Client, mode: str, **chosen: str) -> str:
+    answer = client.post(PAGE, {"group": "testers", "mode": mode, **chosen})
+    assert answer.status_code == 302, main_of(answer)  # type: ignore[arg-type]
+    return str(answer["Location"])
+
+
+def test_the_draft_says_how_many_the_inbox_knows_and_nothing_happens(
+    operator: Client, group: Group
+) -> None:
+    assert "Replay to a group…" in operator.get("/events/?type=TradeExecuted").content.decode()
+    filled = operator.get(f"{PAGE}?type=TradeExecuted&entity=user:1").content.decode()
+    assert 'value="user:1"' in filled
+
+    draft = read(operator, propose(operator, "catch up", type="TradeExecuted"))
+
+    assert "Replay 2 stored events" in draft
+    assert "nothing has happened yet" in draft
+    assert "Leave out the 1 of them that the group has handled" in draft
+    assert "No other group sees anything of these: not" in draft
+    assert (Operation.objects.get().state, AuditEntry.objects.count()) == ("draft", 0)
+
+
+def test_a_shadow_shows_what_would_be_handled_and_what_would_fail(
+    operator: Client, group: Group
+) -> None:
+    where = propose(operator, "shadow")
+    assert "Commit anything" in read(operator, where)
+
+    operator.post(f"{where}begin/", {"reason": "before we begin"})
+    while Operation.objects.get().state == "running":
+        advance_shadows()
+
+    page = read(operator, where)
+    assert "1 of 2 would be handled, 1 would fail; nothing was committed." in page
+    assert "ValueError no <account>" in page
+    assert AuditEntry.objects.get().action == "operation.shadow"
+
+
+def test_to_handle_again_asks_an_admin_for_the_password_and_the_name(
+    bus: Bus, operator: Client, group: Group
+) -> None:
+    sent = {"group": "testers", "mode": "handle again"}
+    refused = operator.post(PAGE, sent)
+    assert refused.status_code == 409
+    assert "needs the role admin" in main_of(refused)  # type: ignore[arg-type]
+
+    admin = signed_in("admin")
+    where = propose(admin, "handle again")
+    assert "your password is asked for again" in read(admin, where)
+    begin = {"reason": "a new ledger", "typed": "testers"}
+    admin.post(f"{where}begin/", begin)
+    assert Operation.objects.get().state == "draft"
+
+    session = admin.session
+    session[STEPPED_UP_AT] = time.time()
+    session.save()
+    wrong = admin.post(f"{where}begin/", {**begin, "typed": "tester"})
+    assert "Type the name of the group, testers" in main_of(wrong)  # type: ignore[arg-type]
+    admin.post(f"{where}begin/", begin)
+    admin.post(f"{where}begin/", begin)
+
+    assert Operation.objects.get().state != "draft"
+    assert AuditEntry.objects.filter(action="operation.history").count() == 1
+
+
+def test_what_cannot_be_chosen_leads_back_to_the_form_as_it_was(
+    operator: Client, group: Group
+) -> None:
+    answer = operator.post(PAGE, {"group": "testers", "mode": "shadow", "correlation": "x"})
+
+    source = answer.content.decode()
+    assert answer.status_code == 409
+    assert "x is no correlation id" in source
+    assert 'value="shadow" checked' in source
+    assert not Operation.objects.exists()
+
+
+def test_a_viewer_sees_the_form_disabled_with_the_reason(viewer: Client, group: Group) -> None:
+    source = viewer.get(PAGE).content.decode()
+    answer = viewer.post(PAGE, {"group": "testers", "mode": "catch up"})
+
+    assert "operator is needed to replay history" in source
+    assert answer.status_code == 403
+    assert not Operation.objects.exists()
+
+
+def test_others_are_sent_away(operator: Client, group: Group) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = operator.cookies
+
+    assert Client().get(PAGE)["Location"].startswith("/login/")
+    assert operator.put(PAGE).status_code == 405
+    assert strict.post(PAGE, {"group": "testers", "mode": "catch up"}).status_code == 403
