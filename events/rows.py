@@ -82,13 +82,25 @@ class Wanted:
     group_name: str
     event_ids: Collection[UUID]
     first_time: Collection[UUID]
-    """Those of them that no operator has asked for: a dead letter keeps these from running."""
+    """Those of them that no operator has asked for: a dead letter keeps these from running. One
+    that was asked for runs unless its letter was opened or discarded since."""
+
+    @property
+    def asked_for(self) -> list[UUID]:
+        """The others."""
+        return [event_id for event_id in self.event_ids if event_id not in self.first_time]
 
 
 HANDLED_BY = "SELECT group_id, event_id FROM events_handledevent WHERE group_id = %s AND "
 BURIED_BY = (
     "SELECT CAST(%s AS smallint), event_id FROM events_deadletter "  # noqa: S608  our own words
     f"WHERE group_name = %s AND state <> '{DeadLetter.State.RESOLVED.value}' AND "
+)
+
+CLOSED_BY = (
+    "SELECT CAST(%s AS smallint), event_id FROM events_deadletter "  # noqa: S608  our own words
+    f"WHERE group_name = %s AND state NOT IN ('{DeadLetter.State.RESOLVED.value}', "
+    f"'{DeadLetter.State.REPLAYING.value}') AND "
 )
 
 
@@ -103,10 +115,11 @@ def settled(wanted: Sequence[Wanted]) -> set[tuple[int, UUID]]:
         condition, given = _among(one.event_ids)
         asked.append(HANDLED_BY + condition)
         values += [one.group_id, *given]
-        if one.first_time:
-            condition, given = _among(one.first_time)
-            asked.append(BURIED_BY + condition)
-            values += [one.group_id, one.group_name, *given]
+        for ids, buried in ((one.first_time, BURIED_BY), (one.asked_for, CLOSED_BY)):
+            if ids:
+                condition, given = _among(ids)
+                asked.append(buried + condition)
+                values += [one.group_id, one.group_name, *given]
     if not asked:
         return set()
     with connection.cursor() as cursor:

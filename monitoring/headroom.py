@@ -37,8 +37,15 @@ Place = tuple[str, str]
 def rooms(snapshot: Snapshot) -> Mapping[Place, Room]:
     """By stream and group. One SQL statement."""
     earlier = _earlier(snapshot)
+    growths = {
+        (info.name, place.name): _growth_per_s(snapshot, info, place, earlier)
+        for info, place in _places(snapshot)
+    }
+    memory_s = _memory_lasts_s(snapshot, growths)
     return {
-        (info.name, place.name): _room(snapshot, info, place, earlier)
+        (info.name, place.name): _room(
+            snapshot, info, place, growths[info.name, place.name], memory_s
+        )
         for info, place in _places(snapshot)
     }
 
@@ -64,19 +71,40 @@ def _earlier(snapshot: Snapshot) -> samples.Measurement | None:
     return old[0] if old else None
 
 
-def _room(
+def _growth_per_s(
     snapshot: Snapshot, info: StreamInfo, place: StreamGroup, earlier: samples.Measurement | None
-) -> Room:
-    if place.lag is None and place.last_delivered_id != info.last_id:
-        return Room("none", "unknown, because the server lost count: the group was moved")
-    if earlier is None or earlier.values.unfinished is None:
-        return Room("none", "unknown, because nothing was measured a minute ago")
-    now = samples.unfinished(place)
+) -> float | None:
+    """By how many entries a second it falls behind; None where nobody knows."""
+    if _count_is_lost(info, place) or earlier is None or earlier.values.unfinished is None:
+        return None
     before = earlier.values.unfinished.get(f"{info.name} {place.name}", 0)
-    growth_per_s = (now - before) / (snapshot.at - earlier.at).total_seconds()
+    if before is None:
+        return None
+    seconds = (snapshot.at - earlier.at).total_seconds()
+    return (samples.unfinished(place) - before) / seconds
+
+
+def _count_is_lost(info: StreamInfo, place: StreamGroup) -> bool:
+    return place.lag is None and place.last_delivered_id != info.last_id
+
+
+def _room(
+    snapshot: Snapshot,
+    info: StreamInfo,
+    place: StreamGroup,
+    growth_per_s: float | None,
+    memory_s: float | None,
+) -> Room:
+    if _count_is_lost(info, place):
+        return Room("none", "unknown, because the server lost count: the group was moved")
+    if growth_per_s is None:
+        return Room("none", "unknown, because nothing was measured a minute ago")
     if growth_per_s <= 0:
         return Room("ok", "enough: not growing")
-    limits = list(_limits(snapshot, now, growth_per_s))
+    limits = [] if memory_s is None else [(memory_s, "the server's memory is full")]
+    if snapshot.backlog_cap:
+        left = max(snapshot.backlog_cap - samples.unfinished(place), 0)
+        limits.append((left / growth_per_s, "nothing is added to the stream"))
     if not limits:
         return Room("none", "unknown, because neither memory nor backlog has a limit")
     seconds, what = min(limits)
@@ -86,15 +114,18 @@ def _room(
     return Room(kind, f"about {duration(seconds)} until {what}", seconds)
 
 
-def _limits(snapshot: Snapshot, now: int, growth_per_s: float) -> Iterator[tuple[float, str]]:
-    """Seconds until each limit there is."""
+def _memory_lasts_s(snapshot: Snapshot, growths: Mapping[Place, float | None]) -> float | None:
+    """Seconds until the server's memory is full, with all streams growing as they do; the slowest
+    group of a stream decides what is kept. None where it has no limit or none grows."""
     server = snapshot.bus.server
-    if server and server.max_memory_bytes:
-        free = MEMORY_SHARE * server.max_memory_bytes - server.used_memory_bytes
-        growth = growth_per_s * _entry_bytes(snapshot, server.used_memory_bytes)
-        yield max(free, 0.0) / growth, "the server's memory is full"
-    if snapshot.backlog_cap:
-        yield max(snapshot.backlog_cap - now, 0) / growth_per_s, "nothing is added to the stream"
+    if not server or not server.max_memory_bytes:
+        return None
+    by_stream: dict[str, float] = {}
+    for (stream, _), growth in growths.items():
+        by_stream[stream] = max(by_stream.get(stream, 0.0), growth or 0.0)
+    growth_bytes = sum(by_stream.values()) * _entry_bytes(snapshot, server.used_memory_bytes)
+    free = MEMORY_SHARE * server.max_memory_bytes - server.used_memory_bytes
+    return max(free, 0.0) / growth_bytes if growth_bytes else None
 
 
 def _entry_bytes(snapshot: Snapshot, used_bytes: int) -> float:

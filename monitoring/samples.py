@@ -70,9 +70,10 @@ class Values(msgspec.Struct, frozen=True):
     groups: dict[str, GroupValues]
     streams: dict[str, int] = {}
     """Entries ever appended; only in rows a minute apart or more: there may be a thousand types."""
-    unfinished: dict[str, int] | None = None
-    """``stream group`` -> entries before the group or with it, where there are any; in the same
-    rows. None in rows of an earlier version, and while the bus was away."""
+    unfinished: dict[str, int | None] | None = None
+    """``stream group`` -> entries before the group or with it, where there are any, None where the
+    server had lost count; in the same rows. None in rows of an earlier version, and while the bus
+    was away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,13 +246,13 @@ def _group_values(group: GroupState) -> GroupValues:
     )
 
 
-def _unfinished(snapshot: Snapshot) -> dict[str, int]:
+def _unfinished(snapshot: Snapshot) -> dict[str, int | None]:
     return {
-        f"{stream.name} {place.name}": count
+        f"{stream.name} {place.name}": None if place.lag is None else unfinished(place)
         for stream in snapshot.streams
         if stream.info
         for place in stream.info.groups
-        if (count := unfinished(place))
+        if place.lag is None or unfinished(place)
     }
 
 

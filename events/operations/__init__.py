@@ -42,7 +42,7 @@ from events.operations.modes import CATCH_UP, HANDLE_AGAIN, MODES, SHADOW
 from events.operations.moves import Way, move_group, undo_move
 from events.operations.notes import look_into, note_failure, silence_failure
 from events.operations.pending import bury_pending, hand_back, repair_dangling
-from events.operations.permissions import MOST_WITHOUT_STEP_UP
+from events.operations.permissions import MOST_WITHOUT_STEP_UP, note_step_up
 from events.operations.proposals import Manner, begin, propose_decision, propose_replay, withdraw
 from events.operations.redelivery import redeliver_waiting
 from events.operations.rehearsal import Rehearsal, rehearse_event, rehearse_letter
@@ -84,6 +84,7 @@ __all__ = [
     "look_into",
     "move_group",
     "note_failure",
+    "note_step_up",
     "pause",
     "pause_group",
     "propose_decision",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from events import transport
 from events.audit import Actor, record
 from events.errors import Refused
-from events.operations.mending import answering, declared, pairs_of
+from events.operations.mending import answering, declared, pairs_of, recorded
 from events.operations.permissions import check_operator, check_reason
 from events.store import writing
 from events.transport.base import RELEASED
@@ -31,11 +31,12 @@ def remove_consumer(actor: Actor, group: str, consumer: str, reason: str) -> Non
         if not places:
             raise Refused(f"The group {group} has no consumer {consumer}.")
         _check_empty(consumer, sum(place.pending for place in places))
-        with writing():
-            record(actor, "groups.remove-consumer", consumer, reason.strip(), group=group)
-            for place in places:
-                if not bus.streams.remove_consumer(place.stream, group, consumer):
-                    _check_empty(consumer, 1)
+    with writing():
+        record(actor, "groups.remove-consumer", consumer, reason.strip(), group=group)
+    with recorded("remove a consumer"):
+        for place in places:
+            if not bus.streams.remove_consumer(place.stream, group, consumer):
+                _check_empty(consumer, 1)
 
 
 def _check_empty(consumer: str, pending: int) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.db.models import Q
+
 from events.audit import Actor, record
 from events.envelope import now
 from events.errors import Refused
-from events.models import Operation, OperationItem
+from events.models import DeadLetter, Operation, OperationItem
 from events.operations.permissions import check_operator, check_size
 from events.operations.running import advance_now, ended_counts
 from events.queries.moved import MOVE
@@ -28,7 +30,8 @@ def resume(actor: Actor, pk: int, reason: str = "") -> Operation:
 
 
 def cancel(actor: Actor, pk: int, reason: str = "") -> Operation:
-    """Send nothing more, for good; what is with the group goes on. Raises Refused."""
+    """Send nothing more, for good; what is with the group goes on, what waits for the bus does not.
+    Raises Refused."""
     return _move(actor, pk, reason, "cancel", Operation.UNDER_WAY, State.CANCELLED)
 
 
@@ -53,9 +56,7 @@ def _move(
         operation.state_reason = _told(verb, actor, reason.strip())
         if becomes == State.CANCELLED:
             operation.ended_at = now()
-            operation.items.filter(state=OperationItem.State.WAITING).update(
-                state=OperationItem.State.SKIPPED, told="cancelled", ended_at=now()
-            )
+            _take_back(operation)
         operation.save()
         record(
             actor,
@@ -67,6 +68,24 @@ def _move(
         if becomes == State.RUNNING:
             after_commit(advance_now)
     return operation
+
+
+def _take_back(operation: Operation) -> None:
+    """Let what was not sent, and what waits for the bus, not be sent any more."""
+    unsent = Q(state=OperationItem.State.WAITING)
+    for_the_bus = Q(
+        state=OperationItem.State.SENT,
+        letter__state=DeadLetter.State.REPLAYING,
+        letter__redelivered_at=None,
+    )
+    letters = operation.items.filter(for_the_bus).values_list("letter", flat=True)
+    ids = list(operation.items.filter(unsent | for_the_bus).values_list("pk", flat=True))
+    DeadLetter.objects.filter(pk__in=list(letters), redelivered_at=None).update(
+        state=DeadLetter.State.NEW
+    )
+    operation.items.filter(pk__in=ids).update(
+        state=OperationItem.State.SKIPPED, told="cancelled", ended_at=now()
+    )
 
 
 def _told(verb: str, actor: Actor, reason: str) -> str:

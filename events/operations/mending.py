@@ -62,6 +62,19 @@ def afterwards(what: str) -> Iterator[None]:
 
 
 @contextmanager
+def recorded(to: str) -> Iterator[None]:
+    """For what is done on the bus after its audit row is committed: an action without a row would
+    be worse than a row of what the bus did not do."""
+    try:
+        yield
+    except (BusUnavailable, BusRefused, GroupMissing) as error:
+        raise Refused(
+            f"The bus stopped answering while it was to {to}: it may have been done, and is in the "
+            f"audit. Look again. ({error})"
+        ) from error
+
+
+@contextmanager
 def answering(to: str) -> Iterator[None]:
     """Refuse in a sentence where the bus cannot be asked; what was begun is undone with it."""
     try:

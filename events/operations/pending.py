@@ -12,7 +12,15 @@ from events.errors import BusRefused, BusUnavailable, InvalidEvent, Refused
 from events.failures import fingerprint, storable
 from events.groups import Group
 from events.models import DeadLetter
-from events.operations.mending import Mended, afterwards, answering, check_number, declared, names
+from events.operations.mending import (
+    Mended,
+    afterwards,
+    answering,
+    check_number,
+    declared,
+    names,
+    recorded,
+)
 from events.operations.permissions import check_operator, check_reason, check_size
 from events.queries.lost import Stored, stored_at
 from events.queries.words import plural
@@ -42,10 +50,11 @@ def hand_back(actor: Actor, group: str, entries: Sequence[Held], reason: str) ->
             if entry.delivery is not None and entry.held.consumer == held.consumer
         ]
         _check_any(there, f"is held by that consumer of {group} any more", "hand back")
-        with writing():
-            _record(actor, "pending.hand-back", group, there, reason)
-            transport.hasty().mending.hand_back(group, [entry.held for entry in there])
-    return _mended(chosen, there)
+    with writing():
+        _record(actor, "pending.hand-back", group, there, reason)
+    with recorded("hand entries back"):
+        took = transport.hasty().mending.hand_back(group, [entry.held for entry in there])
+    return _mended(chosen, [entry for entry, done in zip(there, took, strict=True) if done])
 
 
 def bury_pending(actor: Actor, group: str, entries: Sequence[Held], reason: str) -> Mended:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from events.audit import Actor
+from events.audit import Actor, record
 from events.conf import bus_settings
 from events.errors import Refused
+from events.store import writing
 
 MOST_WITHOUT_STEP_UP = 100
 """Events one action of an operator may take without the password being asked for again."""
@@ -40,6 +41,12 @@ def check_size(actor: Actor, count: int, verb: str) -> None:
     """Refuse more than an operator may take at once without having given the password again."""
     if count > MOST_WITHOUT_STEP_UP:
         check_stepped_up(actor, f"{verb} more than {MOST_WITHOUT_STEP_UP} events at a time")
+
+
+def note_step_up(actor: Actor, *, right: bool) -> None:
+    """Record that the password was given again, or a wrong one."""
+    with writing():
+        record(actor, "session.step-up" if right else "session.step-up-refused", actor.name)
 
 
 def check_writable(to: str) -> None:

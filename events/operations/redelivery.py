@@ -10,6 +10,7 @@ from contextlib import suppress
 from itertools import groupby
 
 from events import crash, transport
+from events.conf import bus_settings
 from events.envelope import now
 from events.errors import BusRefused, BusUnavailable
 from events.groups import every
@@ -35,9 +36,12 @@ def redeliver_waiting() -> None:
     """Put replays on the retry streams of their groups. Raises BusUnavailable.
 
     One at a time, or an event would be put there twice: whoever asks for a replay does it at once,
-    and the job looks every half second. Who finds another at it leaves the rest to the next look.
+    and the job looks every half second, but not while the console is
+    read-only. Who finds another at it leaves the rest to the next look.
     One call of the bus and one statement for a hundred of them.
     """
+    if bus_settings().read_only:
+        return
     leases, token = transport.current().leases, secrets.token_hex(8)
     if not leases.acquire(LEASE, token, LEASE_S):
         return
@@ -54,7 +58,7 @@ def redeliver_now() -> None:
     """`redeliver_waiting` where a bus that is away is no trouble: the job does it then."""
     try:
         redeliver_waiting()
-    except BusUnavailable as error:
+    except (BusUnavailable, BusRefused) as error:
         logger.warning("replays wait in SQL: %s", error)
 
 

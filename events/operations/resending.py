@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from events.groups import groups
-from events.models import ConsumerGroup, HandledEvent, Operation, OperationItem
+from events.models import ConsumerGroup, DeadLetter, HandledEvent, Operation, OperationItem
 
 CATCH_UP, HANDLE_AGAIN = "catch up", "handle again"
 """Modes, ``details["mode"]`` of an operation: leave out what the inbox knows; or forget that."""
@@ -21,10 +21,11 @@ def send_events(operation: Operation, count: int, at: datetime) -> int:
     """Note the next items, at most `count`, as sent; how many. Call it in a transaction.
 
     Catching up, what the inbox knows is skipped on the way. To have them handled again the inbox
-    forgets them, or the group would take them for done. Five statements at most.
+    forgets them, or the group would take them for done. Seven statements at most.
     """
     waiting = operation.items.filter(state=Item.WAITING).order_by("pk")[:LOOKED_AT]
     items = list(waiting.only("pk", "event_id"))
+    items = _without_letters(operation, items, at)
     if _keeps_no_inbox(operation.group_name):
         told = "the group keeps no inbox: nobody could tell what became of it"
         _skip(operation, [item.pk for item in items], told, at)
@@ -42,6 +43,19 @@ def send_events(operation: Operation, count: int, at: datetime) -> int:
         ready = [item for item in items if item.event_id not in known][:count]
     operation.items.filter(pk__in=[item.pk for item in ready]).update(state=Item.SENT, sent_at=at)
     return len(ready)
+
+
+def _without_letters(
+    operation: Operation, items: Sequence[OperationItem], at: datetime
+) -> list[OperationItem]:
+    """Skip events of which the group has a letter: it runs them only when that is replayed."""
+    letters = DeadLetter.objects.filter(
+        group_name=operation.group_name, event_id__in=[one.event_id for one in items]
+    ).exclude(state=DeadLetter.State.RESOLVED)
+    buried = set(letters.values_list("event_id", flat=True))
+    skipped = [one.pk for one in items if one.event_id in buried]
+    _skip(operation, skipped, "it is a dead letter of the group: replay that", at)
+    return [one for one in items if one.event_id not in buried]
 
 
 def _skip(operation: Operation, ids: Sequence[int], told: str, at: datetime) -> None:

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from events import transport
 from events.audit import Actor, record
+from events.conf import bus_settings
 from events.envelope import now
 from events.errors import BusRefused, BusUnavailable
 from events.groups import every
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 LEASE, LEASE_S = "operations", 30.0
 
+JUDGED_FROM = 10
+"""Without a ramp it is judged once so many have ended: of fewer a share says little."""
+
 STEPS = (1, 11, 111)
 """After so many a ramp waits until all have ended: 1, then 10, then 100, then the rest."""
 
@@ -42,6 +46,9 @@ MOST_IN_FLIGHT = 1_000
 
 BURST_S = 1.0
 """A rate is caught up for at most this long."""
+
+ROUNDING = 1e-6
+"""A whole event is sent when its time has come, whatever a division has made of it."""
 
 ITSELF = Actor("operations", "scheduler")
 """Who stops an operation of which too much has failed."""
@@ -76,20 +83,20 @@ def advance_now() -> None:
     """`advance_operations`, and put what that sends on the bus; the jobs do it where it is away."""
     try:
         advance_operations()
-    except BusUnavailable as error:
+    except (BusUnavailable, BusRefused) as error:
         logger.warning("operations wait: %s", error)
         return
     redeliver_now()
 
 
 def advance(pk: int) -> None:
-    """Move one operation on."""
+    """Move one operation on; while the console is read-only, only see what became of it."""
     with writing():
         operation = Operation.objects.select_for_update().filter(pk=pk).first()
         if operation is None:
             return
         _observe(operation)
-        if operation.state != Operation.State.RUNNING:
+        if operation.state != Operation.State.RUNNING or bus_settings().read_only:
             return
         progress = Progress.of(operation)
         if told := _stops(operation, progress):
@@ -151,14 +158,17 @@ def may_send(progress: Progress, *, ramp: bool) -> int:
 def _stops(operation: Operation, progress: Progress) -> str:
     """Why an operation has to stop, as a sentence; empty when it may go on.
 
-    A ramp is judged when a step has ended, and all the time after the last one.
+    A ramp is judged when a step has ended, and all the time after the last one. Where nothing is
+    left to be sent there is nothing to stop.
     """
-    if not operation.ramp or (progress.sent and progress.tried <= STEPS[-1]):
+    if not progress.waiting or (operation.ramp and progress.sent and progress.tried <= STEPS[-1]):
         return ""
     handled_before, failed_before = operation.details.get("forgiven", (0, 0))
     failed = progress.failed - failed_before
     ended = failed + progress.handled - handled_before
     if failed <= 0 or failed * 100 <= operation.stop_percent * ended:
+        return ""
+    if not operation.ramp and ended < JUDGED_FROM:
         return ""
     return (
         f"{failed:,} of {ended:,} failed again, more than {operation.stop_percent} %; "
@@ -183,23 +193,30 @@ def _send(operation: Operation, progress: Progress) -> None:
         return
     waiting = operation.items.filter(state=Item.WAITING).order_by("pk")[:count]
     as_of = frozen_at(operation)
-    items = list(waiting.select_related("letter").only("pk", "letter__state", "letter__opened_at"))
-    ready = [
-        one
-        for one in items
-        if one.letter and one.letter.state in REPLAYABLE and one.letter.opened_at <= as_of
-    ]
-    # Their letters must still be so when they are taken: another may be at one of them.
-    letters = {one.letter_id for one in ready if one.letter_id}
+    items = list(waiting)
+    # Locked: another may be about to replay or discard one of them.
+    locked = DeadLetter.objects.select_for_update().filter(
+        pk__in=[one.letter_id for one in items if one.letter_id]
+    )
+    found = {letter.pk: letter for letter in locked.only("state", "opened_at").order_by("pk")}
+    letters = {
+        letter.pk
+        for letter in found.values()
+        if letter.state in REPLAYABLE and letter.opened_at <= as_of
+    }
+    ready = [one for one in items if one.letter_id in letters]
     note_failed_again(letters)
-    DeadLetter.objects.filter(pk__in=letters, state__in=REPLAYABLE).update(
+    DeadLetter.objects.filter(pk__in=letters).update(
         state=DeadLetter.State.REPLAYING, redelivered_at=None, edit=None
     )
     operation.items.filter(pk__in=[one.pk for one in ready]).update(state=Item.SENT, sent_at=at)
+    skipped: dict[str, list[int]] = {}
     for one in items:
         if one.letter_id not in letters:
-            became = why_skipped(one.letter, REPLAYABLE)
-            operation.items.filter(pk=one.pk).update(state=Item.SKIPPED, told=became, ended_at=at)
+            letter = found.get(one.letter_id) if one.letter_id else None
+            skipped.setdefault(why_skipped(letter, REPLAYABLE), []).append(one.pk)
+    for told, ids in skipped.items():
+        operation.items.filter(pk__in=ids).update(state=Item.SKIPPED, told=told, ended_at=at)
     _note_sent(operation, len(ready), at)
 
 
@@ -212,7 +229,7 @@ def _allowed(operation: Operation, at: datetime) -> int:
     elapsed_s = min(
         (at - operation.sent_at).total_seconds(), max(BURST_S, 1 / operation.rate_per_s)
     )
-    return int(elapsed_s * operation.rate_per_s)
+    return int(elapsed_s * operation.rate_per_s + ROUNDING)
 
 
 def _note_sent(operation: Operation, count: int, at: datetime) -> None:
@@ -233,7 +250,8 @@ def _observe(operation: Operation) -> None:
     with_letter.filter(Exists(letter.filter(state=DeadLetter.State.RESOLVED))).update(
         state=Item.HANDLED, ended_at=Subquery(letter.values("resolved_at")[:1])
     )
-    failed = letter.filter(state__in=REPLAYABLE, opened_at__gte=OuterRef("sent_at"))
+    # It was set to be replayed when it was sent: open again it has failed, whatever clocks say.
+    failed = letter.filter(state__in=REPLAYABLE)
     with_letter.filter(Exists(failed)).update(
         state=Item.FAILED,
         told=Subquery(letter.values("error_class")[:1]),
@@ -268,7 +286,6 @@ def _observe_events(operation: Operation, sent: QuerySet[OperationItem]) -> None
         group_name=operation.group_name,
         event_id=OuterRef("event_id"),
         state__in=REPLAYABLE,
-        opened_at__gte=OuterRef("sent_at"),
     )
     sent.filter(Exists(letter)).update(
         state=Item.FAILED,

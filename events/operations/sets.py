@@ -83,7 +83,8 @@ def note_failed_again(ids: Collection[int] | QuerySet[Any, Any]) -> None:
     """Give earlier operations their outcome before open letters of theirs move on: a letter that is
     open again has failed again."""
     letter = DeadLetter.objects.filter(pk=OuterRef("letter"))
-    OperationItem.objects.filter(letter__in=ids, state=OperationItem.State.SENT).update(
+    failed = OperationItem.objects.filter(letter__in=ids, letter__state__in=REPLAYABLE)
+    failed.filter(state=OperationItem.State.SENT).update(
         state=OperationItem.State.FAILED,
         told=Subquery(letter.values("error_class")[:1]),
         ended_at=Subquery(letter.values("last_failed_at")[:1]),

@@ -21,6 +21,7 @@ from events.operations.mending import (
     declared,
     names,
     pairs_of,
+    recorded,
 )
 from events.operations.permissions import check_operator, check_reason, check_size
 from events.store import writing
@@ -43,10 +44,11 @@ def run_retries_now(actor: Actor, group: str, event_ids: Sequence[str]) -> Mende
     found = declared(group)
     with answering("run retries now"):
         there = _waiting(found, wanted, "run")
-        with writing():
-            record(actor, "retries.run", f"{names(_ids(there))} of {group}", group=group,
-                   events=_ids(there))  # fmt: skip
-            _hasten(found, there)
+    with writing():
+        record(actor, "retries.run", f"{names(_ids(there))} of {group}", group=group,
+               events=_ids(there))  # fmt: skip
+    with recorded("run retries now"):
+        _hasten(found, there)
     return _mended(wanted, _ids(there))
 
 
@@ -73,6 +75,7 @@ def give_up_retries(actor: Actor, group: str, event_ids: Sequence[str], reason: 
         record(actor, "retries.give-up", f"{names(_ids(there))} of {group}", reason.strip(),
                group=group, events=_ids(there))  # fmt: skip
     # From here on whoever is given one of them finds its letter, and settles it.
+    # One that was woken meanwhile is met by its letter, too.
     with afterwards("retries that were given up still wait"):
         transport.current().mending.take_away(there)
     return _mended(wanted, _ids(there))

@@ -14,8 +14,9 @@ from events.models import DeadLetter, HandledEvent, StoredEvent
 from events.registry import registry
 from events.transport.mending import Held
 
-RELAYED_WITHIN = timedelta(hours=1)
-"""An event is looked for among those stored so long before its entry was appended."""
+RELAYED_WITHIN = timedelta(days=1)
+"""An event is looked for among those stored so long before its entry was appended: a bus that was
+away for longer has an operator's attention."""
 
 CLOCKS_APART = timedelta(minutes=1)
 

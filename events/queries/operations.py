@@ -296,13 +296,8 @@ def _result(item: OperationItem, kind: str) -> Result:
         return "skipped"
     if letter.state == DeadLetter.State.RESOLVED:
         return "handled"
-    if (
-        letter.state != DeadLetter.State.REPLAYING
-        and item.sent_at
-        and (letter.opened_at >= item.sent_at)
-    ):
-        return "failed again"
-    return "with the group"
+    replaying = letter.state == DeadLetter.State.REPLAYING
+    return "with the group" if replaying else "failed again"
 
 
 def _took(group: str, event_ids: Sequence[UUID]) -> Mapping[UUID | None, float]:

@@ -180,7 +180,7 @@ def _retry(found: WaitingRetry, declared: Mapping[str, Group]) -> Retry:
         attempt=len(found.failures) + 1,
         attempts=_attempts(declared.get(found.group), event),
         error=last.error if last else "",
-        message=masked_text(last.message, event) if last else "",
+        message=masked_text(last.message, _as_sent(found.body)) if last else "",
         worker=last.worker if last else "",
         first_failed_at=_moment(found.failures[0].at) if found.failures else None,
         redelivered=found.redelivered,
@@ -194,6 +194,14 @@ def _attempts(group: Group | None, event: Event | None) -> int | None:
         return None
     allowed = [one.policy.max_retries + 1 for one in group.handlers if one.wants(event)]
     return max(allowed, default=None)
+
+
+def _as_sent(body: bytes) -> Event | None:
+    """The event whatever its type: of one that nobody knows all is masked."""
+    try:
+        return Event.from_json(body)
+    except InvalidEvent:
+        return None
 
 
 def _event(body: bytes) -> Event | None:

@@ -101,6 +101,7 @@ def operation(request: PageRequest, pk: int) -> HttpResponse:
         "shadow": shadow.load(pk) if found.mode == acts.SHADOW else None,
         "edits": letter_edit.edits_of_operation(pk),
         "older": _link(asked.result, found.older) if found.older else "",
+        "step_up": _step_up(request, found),
     }
     if context["moved"]:
         may_not_undo = may_not_step_up(request, Role.OPERATOR, "undo moves of groups")
@@ -180,6 +181,14 @@ def _draft(
         else "",
     }
     return render(request, "operation.html", context, status=status)
+
+
+def _step_up(request: HttpRequest, found: OperationView) -> str:
+    """Where the password is given again, for who may do it then; empty for others."""
+    refused = may_not_of_size(request, found.total, "replay")
+    operator = not may_not(request, Role.OPERATOR, "replay")
+    asks_again = refused and operator and not stepped_up(request)
+    return step_up_link(request, f"/operations/{found.id}/") if asks_again else ""
 
 
 def _results(found: OperationView, asked: Shown) -> list[tuple[str, int, str, bool]]:

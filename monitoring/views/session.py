@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Literal
+from typing import Literal
 
 from django.conf import settings
+from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
+from events.operations import note_step_up
 from monitoring import live, params
 from monitoring.access import changes_nothing, without_role
-from monitoring.acting import STEP_UP_S, STEPPED_UP_AT
+from monitoring.acting import STEP_UP_S, STEPPED_UP_AT, actor_of
 
 THEME_COOKIE = "astra_theme"
+WRONG, MOST_WRONG = "wrong_passwords", 5
+"""Session key, and how many wrong passwords in a row end the session."""
+
 THEME_AGE_S = 365 * 24 * 3600
 
 
@@ -47,10 +52,9 @@ class SignOut(LogoutView):
         return answer
 
 
-class Password(BaseModel):
-    """What somebody gives who wants to do what reaches far."""
+class Asked(BaseModel):
+    """Where somebody goes on who wants to do what reaches far."""
 
-    password: Annotated[str, Field(max_length=1_000)] = ""
     next: str = "/"
 
 
@@ -58,15 +62,23 @@ class Password(BaseModel):
 @changes_nothing
 @sensitive_post_parameters("password")
 def step_up(request: HttpRequest) -> HttpResponse:
-    """Ask for the password again; the right one counts for some minutes, in this session."""
-    given = params.read(Password, request.POST if request.method == "POST" else request.GET)
+    """Ask for the password again; the right one counts for some minutes, in this session. Whoever
+    gives MOST_WRONG wrong ones in a row is signed out; each answer is in the audit."""
+    given = params.read(Asked, request.POST if request.method == "POST" else request.GET)
     back = given.next if _is_here(request, given.next) else "/"
     refused = ""
     if request.method == "POST":
-        if request.user.check_password(given.password):
-            request.session[STEPPED_UP_AT] = time.time()
+        # Not stripped: a password may begin or end with a blank.
+        right = request.user.check_password(request.POST.get("password", ""))
+        note_step_up(actor_of(request), right=right)
+        if right:
+            request.session[STEPPED_UP_AT], request.session[WRONG] = time.time(), 0
             request.session.cycle_key()
             return HttpResponseRedirect(back)
+        request.session[WRONG] = request.session.get(WRONG, 0) + 1
+        if request.session[WRONG] >= MOST_WRONG:
+            auth.logout(request)
+            return redirect(settings.LOGIN_URL)
         refused = "That is not your password. Nothing has happened."
     context = {"next": back, "refused": refused, "minutes": STEP_UP_S // 60}
     return render(request, "registration/step_up.html", context, status=403 if refused else 200)

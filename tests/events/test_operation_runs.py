@@ -366,6 +366,106 @@ def test_a_rate_is_kept(
     assert max(after - before for before, after in pairwise(sent)) <= 3
 
 
+@pytest.mark.parametrize("rate", [0.18, 0.47, 0.73, 0.95, 7.0])
+def test_no_rate_lets_it_stand_still(
+    bus: Bus, fail: Callable[[int], list[int]], monkeypatch: pytest.MonkeyPatch, rate: float
+) -> None:
+    fail(10)
+    at = [now()]
+    monkeypatch.setattr(running, "now", lambda: at[0])
+    operation = propose_replay(OLGA, OF_TESTERS)
+    begin(OLGA, operation.pk, "slowly", Manner(ramp=False, rate_per_s=rate))
+
+    for _ in range(3):
+        at[0] += timedelta(seconds=max(1 / rate, 1.0) + 0.5)
+        advance_operations()
+
+    assert operation.items.exclude(sent_at=None).count() >= 4
+
+
+def test_without_a_ramp_it_stops_too_once_enough_have_failed(
+    bus: Bus, group: Group, patient: Patient, fail: Callable[[int], list[int]]
+) -> None:
+    fail(40)
+    operation = propose_replay(OLGA, OF_TESTERS)
+    begin(OLGA, operation.pk, "try", Manner(ramp=False, rate_per_s=20.0))
+
+    run(bus, group, operation)
+
+    assert operation.state == "stopped"
+    ended = counts(operation)["failed"]
+    assert 10 <= ended < 40
+    assert operation.state_reason.startswith(f"{ended} of {ended} failed again")
+
+
+def test_what_has_nothing_left_to_send_is_done_and_not_stopped(
+    bus: Bus, group: Group, patient: Patient, fail: Callable[[int], list[int]]
+) -> None:
+    fail(1)
+    operation = propose_replay(OLGA, OF_TESTERS)
+    begin(OLGA, operation.pk, "try", Manner())
+
+    run(bus, group, operation)
+
+    assert (operation.state, counts(operation)) == ("done", {"failed": 1})
+
+
+def test_while_the_console_is_read_only_nothing_more_is_sent(
+    bus: Bus,
+    group: Group,
+    patient: Patient,
+    fail: Callable[[int], list[int]],
+    settings: Settings,
+) -> None:
+    fail(5)
+    patient.ill = False
+    operation = propose_replay(OLGA, OF_TESTERS)
+    bus.memory.down = "test"
+    begin(OLGA, operation.pk, "mended", Manner())
+    bus.memory.down = ""
+    writable = settings.ASTRA
+    settings.ASTRA = {**writable, "read_only": True}
+
+    run(bus, group, operation, steps=3)
+
+    assert (patient.seen, operation.state) == (0, "running")
+    settings.ASTRA = writable
+    run(bus, group, operation)
+    assert counts(operation) == {"handled": 5}
+
+
+def test_cancelled_what_waits_for_the_bus_is_taken_back(
+    bus: Bus, group: Group, patient: Patient, fail: Callable[[int], list[int]]
+) -> None:
+    ids = fail(3)
+    patient.ill = False
+    bus.memory.down = "test"
+    operation = replay_dead_letters(OLGA, ids, "mended")
+
+    cancel(OLGA, operation.pk, "not now")
+    bus.memory.down = ""
+    run(bus, group, operation, steps=3)
+
+    assert patient.seen == 0
+    assert counts(operation) == {"skipped": 3}
+    assert set(DeadLetter.objects.values_list("state", flat=True)) == {"new"}
+
+
+def test_a_letter_that_was_opened_again_keeps_its_replay_from_running(
+    bus: Bus, group: Group, patient: Patient, fail: Callable[[int], list[int]]
+) -> None:
+    """Whoever sets an event aside after its replay was sent does not have it run."""
+    ids = fail(1)
+    patient.ill = False
+    replay_dead_letters(OLGA, ids, "mended")
+    DeadLetter.objects.update(state="new")
+
+    bus.drain([group])
+
+    assert patient.seen == 0
+    assert DeadLetter.objects.get().state == "new"
+
+
 def test_without_a_bus_it_waits_and_loses_nothing(
     bus: Bus, group: Group, patient: Patient, fail: Callable[[int], list[int]]
 ) -> None:

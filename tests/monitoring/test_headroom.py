@@ -75,6 +75,26 @@ def test_what_is_unfinished_is_kept_with_each_minute() -> None:
     assert samples.values_of(standing(0)).unfinished == {}
 
 
+def test_streams_that_grow_together_fill_the_memory_together() -> None:
+    one = standing(200, bus=of_server(used=5_000_000, most=7_250_000))
+    (first,) = one.streams
+    assert first.info is not None
+    other = replace(first.info, name="other")
+    both = replace(one, streams=(first, replace(first, name="other", info=other)))
+    before = {f"{STREAM} {GROUP}": 100, f"other {GROUP}": 100}
+
+    found = room(both, before)
+
+    assert found.seconds == pytest.approx(800)  # 500 bytes an entry, two a second
+
+
+def test_a_count_that_was_lost_before_is_no_sudden_growth() -> None:
+    kept = samples.values_of(standing(None)).unfinished
+
+    assert kept == {f"{STREAM} {GROUP}": None}
+    assert "nothing was measured" in room(standing(90_000), kept).text
+
+
 @pytest.mark.parametrize("before", [300, 200])
 def test_what_does_not_grow_has_room(before: int) -> None:
     found = room(standing(200), {f"{STREAM} {GROUP}": before})

@@ -159,6 +159,43 @@ def test_the_password_counts_for_five_minutes_in_one_session(
     assert other.post(f"{address}begin/", {"reason": "other session"}).status_code == 409
 
 
+def test_who_began_a_large_one_is_led_to_the_password_to_pause_it(
+    operator: Client, failure: str
+) -> None:
+    many(failure, 101)
+    address = propose(operator, failure)
+    operator.post("/step-up/", {"password": "secret-olga"})
+    operator.post(f"{address}begin/", {"reason": "mended", "ramp": "1"})
+    session = operator.session
+    session[STEPPED_UP_AT] = time.time() - STEP_UP_S - 1
+    session.save()
+
+    page = operator.get(address).content.decode()
+
+    assert "/step-up/?" + urlencode({"next": address}) in page
+
+
+def test_five_wrong_passwords_end_the_session_and_all_are_in_the_audit(operator: Client) -> None:
+    answers = [operator.post("/step-up/", {"password": "wrong"}).status_code for _ in range(5)]
+
+    assert answers == [403, 403, 403, 403, 302]
+    assert operator.get("/")["Location"].startswith("/login/")
+    actions = list(AuditEntry.objects.order_by("seq").values_list("actor", "action"))
+    assert actions == [("olga", "session.step-up-refused")] * 5
+
+
+def test_a_password_that_ends_with_a_blank_is_taken_as_it_is(operator: Client) -> None:
+    olga = User.objects.get(username="olga")
+    olga.set_password(" secret olga ")
+    olga.save()
+    operator.force_login(olga)
+
+    answer = operator.post("/step-up/", {"password": " secret olga ", "next": "/operations/"})
+
+    assert answer["Location"] == "/operations/"
+    assert AuditEntry.objects.get().action == "session.step-up"
+
+
 @pytest.mark.parametrize("address", ["//evil.example/", "https://evil.example/", "javascript:0"])
 def test_the_password_leads_nowhere_else(operator: Client, address: str) -> None:
     answer = operator.post("/step-up/", {"password": "secret-olga", "next": address})
