@@ -158,6 +158,8 @@ def test_a_paused_group_finishes_what_runs_and_gives_back_the_rest(
     assert gate.begun.wait(10)
 
     pause_group(OLGA, GROUP, "look at it")
+    workers = (first, second)
+    eventually(lambda: all(one._runners[0].paused for one in workers), what="both know")
     eventually(lambda: still(bus).count((GROUP,)) == 1, what="one worker stands still")
     eventually(lambda: state().finishing == 1, what="it is known that the other still finishes")
     bus.publish(*(trade() for _ in range(3)))
