@@ -167,7 +167,8 @@ def test_an_admin_who_types_the_name_has_what_was_shown_handled_again(
     )
     operation = Operation.objects.get()
     assert begun["Location"] == f"/operations/{operation.pk}/"
-    assert "handle again: 3 events" in read(admin, begun["Location"]).replace("\xa0", " ")
+    page = read(admin, begun["Location"]).replace("\xa0", " ")
+    assert f"3 stored events to {GROUP} , and to no other group: handle again" in page
     assert admin.post(AGAIN, {**form, "typed": GROUP}).status_code == 409
 
 
