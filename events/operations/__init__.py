@@ -45,10 +45,11 @@ from events.operations.pending import bury_pending, hand_back, repair_dangling
 from events.operations.permissions import MOST_WITHOUT_STEP_UP, note_step_up
 from events.operations.proposals import Manner, begin, propose_decision, propose_replay, withdraw
 from events.operations.redelivery import redeliver_waiting
-from events.operations.rehearsal import Rehearsal, rehearse_event, rehearse_letter
+from events.operations.rehearsal import rehearse_event, rehearse_letter
 from events.operations.replays import replay_dead_letters
 from events.operations.running import advance_operations
 from events.operations.shadows import advance_shadows
+from events.operations.stage import Rehearsal
 from events.operations.test_events import publish_test_event
 from events.operations.waiting import give_up_retries, run_retries_now
 from events.transport.mending import Held

@@ -14,8 +14,8 @@ from events.errors import BusRefused, BusUnavailable, ConfigurationError, Refuse
 from events.groups import every
 from events.groups import group as declared
 from events.models import Operation, OperationItem, StoredEvent
-from events.operations.rehearsal import Busy, Rehearsal, rehearsed
 from events.operations.sets import REHEARSED
+from events.operations.stage import Busy, Rehearsal, rehearsed
 from events.store import writing
 
 logger = logging.getLogger(__name__)

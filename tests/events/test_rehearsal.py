@@ -13,7 +13,7 @@ from events import Context, Event, Reject, publish, publish_direct, relay
 from events.domains.financial.models import RevenueEntry
 from events.groups import Group
 from events.models import AuditEntry, DeadLetter, HandledEvent, SeenType
-from events.operations import Actor, Refused, rehearsal, rehearse_event, rehearse_letter
+from events.operations import Actor, Refused, rehearse_event, rehearse_letter, stage
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 
@@ -207,7 +207,7 @@ def test_a_handler_that_runs_on_is_stopped(
         while True:
             pass
 
-    monkeypatch.setattr(rehearsal, "LONGEST_S", 0.1)
+    monkeypatch.setattr(stage, "LONGEST_S", 0.1)
     patient.act = run_on
 
     found = rehearse_letter(OLGA, letter)
@@ -223,7 +223,7 @@ def released() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
-    with rehearsal._stage:
+    with stage._stage:
         pass
 
 
@@ -244,8 +244,8 @@ def test_a_handler_that_cannot_be_stopped_holds_nobody_up_and_writes_nothing(
         except DatabaseError as error:
             errors.append(error)
 
-    monkeypatch.setattr(rehearsal, "LONGEST_S", 0.1)
-    monkeypatch.setattr(rehearsal, "GRACE_S", 0.1)
+    monkeypatch.setattr(stage, "LONGEST_S", 0.1)
+    monkeypatch.setattr(stage, "GRACE_S", 0.1)
     patient.act = wait_in_c
 
     found = rehearse_letter(OLGA, letter)
@@ -255,7 +255,7 @@ def test_a_handler_that_cannot_be_stopped_holds_nobody_up_and_writes_nothing(
     with pytest.raises(Refused, match="Another rehearsal is under way"):
         rehearse_letter(OLGA, letter)
     released.set()
-    with rehearsal._stage:
+    with stage._stage:
         assert SeenType.objects.count() == 0
 
 
