@@ -118,8 +118,7 @@ def _attempt(failure: Failure, veil: Event | None) -> dict[str, str]:
 def _veil(burial: Burial, letter: DeadLetter) -> Event | None:
     """The event whose sensitive values must not even be kept in texts: an edited one. What shows
     the letter masks by the original's values, and does not know what was typed in their place."""
-    was_edited = burial.delivery.redelivered and letter.pk and letter.edits.exists()
-    return burial.event if was_edited else None
+    return burial.event if letter.pk and letter.edits.exists() else None
 
 
 def _is_over(burial: Burial, letter: DeadLetter) -> bool:

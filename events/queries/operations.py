@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Count
 
 from events.groups import groups
-from events.models import DeadLetter, HandledEvent, Operation, OperationItem
+from events.models import DeadLetter, HandledEvent, Operation, OperationItem, StoredEvent
 from events.queries.dead_letters import Letter, letter_of
 from events.queries.history_filter import HistoryFilter
 from events.queries.letter_filter import LetterFilter
@@ -34,6 +34,16 @@ RESULT_OF: Mapping[str, Result] = {
     OperationItem.State.FAILED: "failed again",
     OperationItem.State.SKIPPED: "skipped",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a stored event is about."""
+
+    event_type: str
+    entity_id: str
+    correlation_id: UUID
+    domain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ class Replayed:
     relayed: bool = False
     found: Mapping[str, Any] | None = None
     """What a rehearsal found."""
+    event: Said | None = None
+    """Of one that is no dead letter, while it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +199,7 @@ class OperationView:
 
 def load(pk: int, result: Result | None = None, after: int = 0) -> OperationView | None:
     """One operation with the first ITEMS_SHOWN of its events behind item `after`, of one result
-    where that is given; or None. Five statements along indexes."""
+    where that is given; or None. Six statements along indexes at most."""
     row = Operation.objects.filter(pk=pk).first()
     if row is None:
         return None
@@ -198,11 +210,15 @@ def load(pk: int, result: Result | None = None, after: int = 0) -> OperationView
     shown = found[:ITEMS_SHOWN]
     domains = {group.name: group.domain for group in groups()}
     took = _took(row.group_name, [item.event_id for item in shown if item.event_id])
+    said = _stored(shown)
     return _view(
         row,
         _counts([row])[row.pk],
         domains,
-        tuple(_replayed(item, row, took, domains) for item in shown),
+        tuple(
+            replace(_replayed(item, row, took, domains), event=said.get(item.event_id))
+            for item in shown
+        ),
         shown[-1].pk if len(found) > ITEMS_SHOWN else None,
     )
 
@@ -273,6 +289,16 @@ def _described(row: Operation) -> str:
     return chosen.of_json(row.asked).described
 
 
+def _stored(items: Sequence[OperationItem]) -> Mapping[UUID | None, Said]:
+    """Of items without a dead letter what their events are about. One statement, or none."""
+    ids = [item.event_id for item in items if item.letter_id is None and item.event_id]
+    if not ids:
+        return {}
+    rows = StoredEvent.objects.filter(event_id__in=ids)
+    fields = ("event_id", "event_type", "entity_id", "correlation_id", "domain")
+    return {event_id: Said(*facts) for event_id, *facts in rows.values_list(*fields)}
+
+
 def _counts(rows: Sequence[Operation]) -> dict[int, Mapping[Result, int]]:
     """By operation; what is with a group is looked up where it stands now."""
     counts: dict[int, Counter[Result]] = {row.pk: Counter() for row in rows}
@@ -320,13 +346,16 @@ def _replayed(
         at = {"failed again": letter.last_failed_at, "handled": letter.resolved_at}.get(result)
     elif item.state == OperationItem.State.SENT and result == "skipped":
         told = "its dead letter was removed meanwhile"
+    took_s = took.get(item.event_id) if result == "handled" else None
+    if item.result is not None:
+        took_s = item.result.get("took_s")
     return Replayed(
         id=item.pk,
         result=result,
         event_id=item.event_id,
         letter=letter,
         at=at,
-        took_s=took.get(item.event_id) if result == "handled" else None,
+        took_s=took_s,
         told=told,
         relayed=bool(item.relayed_at or (item.letter and item.letter.redelivered_at)),
         found=item.result,

@@ -51,16 +51,16 @@ class Shadow:
     partly: bool
     """There are more than were added up."""
     already_handled: int
-    """How many of them the inbox knows."""
+    """How many of those that were looked at the group has handled, whatever a rehearsal found."""
 
 
 def load(pk: int) -> Shadow:
     """The findings of one operation. Three statements along an index; up to MOST_READ results and
     one message for each error are read."""
     items = OperationItem.objects.filter(operation=pk)
-    good = items.filter(state=OperationItem.State.HANDLED).order_by("pk")
-    results = list(good.values_list("result", flat=True)[: MOST_READ + 1])
-    added = [result for result in results[:MOST_READ] if result]
+    ended = items.exclude(result=None).order_by("pk").values_list("result", flat=True)
+    results = [result for result in ended[: MOST_READ + 1] if result]
+    added = [result for result in results[:MOST_READ] if result["outcome"] == "handled"]
     says = Counter(name for result in added for name in result["said"])
     return Shadow(
         failures=_failures(pk),
@@ -68,7 +68,7 @@ def load(pk: int) -> Shadow:
         writes=_written(added),
         added_up=len(added),
         partly=len(results) > MOST_READ,
-        already_handled=sum(result["already_handled"] for result in added),
+        already_handled=sum(result["already_handled"] for result in results[:MOST_READ]),
     )
 
 

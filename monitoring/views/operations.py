@@ -27,6 +27,13 @@ REASON_LENGTH = 500
 
 MOVES = {"pause": acts.pause, "resume": acts.resume, "cancel": acts.cancel}
 
+REHEARSED: dict[str, str] = {
+    "handled": "would be handled",
+    "failed again": "would fail",
+    "not sent": "to come",
+}
+"""Results of a shadow in its own words."""
+
 STATES = ("", "running", "paused", "stopped", "cancelled", "done", "draft")
 
 
@@ -194,8 +201,9 @@ def _step_up(request: HttpRequest, found: OperationView) -> str:
 def _results(found: OperationView, asked: Shown) -> list[tuple[str, int, str, bool]]:
     """Tabs over the outcomes there are."""
     tabs: list[tuple[str, int, str, bool]] = [("all", found.total, "?", asked.result is None)]
+    words = REHEARSED if found.mode == acts.SHADOW else {}
     for result, count in found.counts.items():
-        tabs += [(result, count, _link(result), asked.result == result)]
+        tabs += [(words.get(result, result), count, _link(result), asked.result == result)]
     return tabs
 
 

@@ -71,6 +71,10 @@ def test_a_shadow_shows_what_would_be_handled_and_what_would_fail(
     page = read(operator, where)
     assert "1 of 2 would be handled, 1 would fail; nothing was committed." in page
     assert "ValueError no <account>" in page
+    assert "1 the group has handled before" in page
+    assert "would fail 1" in page
+    assert "failed again" not in page
+    assert page.count("trading TradeExecuted") == 2
     assert AuditEntry.objects.get().action == "operation.shadow"
 
 
