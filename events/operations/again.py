@@ -10,9 +10,9 @@ from events.envelope import now
 from events.errors import Refused
 from events.groups import Group, groups
 from events.models import Operation
+from events.operations.modes import HANDLE_AGAIN
 from events.operations.permissions import check_admin, check_reason, check_stepped_up
 from events.operations.proposals import Manner
-from events.operations.resending import HANDLE_AGAIN
 from events.operations.running import advance_now
 from events.operations.sets import HISTORY
 from events.queries.group_again import MOST_AGAIN, Again, handled, why_not

@@ -13,7 +13,8 @@ from events.operations.permissions import check_admin, check_stepped_up
 from events.operations.sets import check_declared
 
 CATCH_UP, HANDLE_AGAIN, SHADOW = "catch up", "handle again", "shadow"
-"""Leave out what the inbox knows; have it forget that; rehearse, and commit nothing."""
+"""``details["mode"]`` of an operation: leave out what the inbox knows; have it forget that;
+rehearse, and commit nothing."""
 
 MODES = (CATCH_UP, HANDLE_AGAIN, SHADOW)
 

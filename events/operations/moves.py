@@ -13,8 +13,8 @@ from events.errors import BusRefused, BusUnavailable, Refused
 from events.groups import Group, groups
 from events.models import Operation, PausedGroup
 from events.operations.group_pauses import under_way
+from events.operations.modes import CATCH_UP
 from events.operations.permissions import check_operator, check_reason, check_stepped_up
-from events.operations.resending import CATCH_UP
 from events.queries.group_move import (
     LAST,
     Step,

@@ -7,9 +7,7 @@ from datetime import datetime
 
 from events.groups import groups
 from events.models import ConsumerGroup, DeadLetter, HandledEvent, Operation, OperationItem
-
-CATCH_UP, HANDLE_AGAIN = "catch up", "handle again"
-"""Modes, ``details["mode"]`` of an operation: leave out what the inbox knows; or forget that."""
+from events.operations.modes import HANDLE_AGAIN
 
 LOOKED_AT = 1_000
 """Most waiting items one step looks at: those the group knows cost no more than a look."""

@@ -19,6 +19,7 @@ from events.operations import (
     Actor,
     Manner,
     Refused,
+    advance_operations,
     advance_shadows,
     begin,
     cancel,
@@ -98,6 +99,23 @@ def test_a_draft_knows_how_many_the_inbox_has(bus: Bus, group: Group) -> None:
     assert both
     assert (plan.already_handled, plan.types) == (1, ("Trading.TradeExecuted",))
     assert [handler.name for handler in both.handlers] == [group.handlers[0].name]
+
+
+def test_to_catch_up_gives_the_group_what_its_inbox_does_not_know(bus: Bus, group: Group) -> None:
+    bus.publish(trade(user_id=1), trade(user_id=1))
+    bus.drain([group])
+    seen = SeenType.objects.count()
+    HandledEvent.objects.filter(group__name="testers").order_by("pk")[0].delete()
+    SeenType.objects.order_by("pk")[0].delete()
+
+    pk = propose_history(OLGA, "testers", ALL, CATCH_UP).pk
+    begin(OLGA, pk, "it lost one", Manner(ramp=False))
+    bus.drain([group])
+    advance_operations()
+
+    assert SeenType.objects.count() == seen == 2
+    states = OperationItem.objects.order_by("state").values_list("state", flat=True)
+    assert list(states) == ["handled", "skipped"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from events.envelope import now
 from events.groups import Group
 from events.models import HandledEvent, Operation, OperationItem, StoredEvent
 from events.operations import advance_operations, redeliver_waiting, running
-from events.operations.resending import CATCH_UP, HANDLE_AGAIN
+from events.operations.modes import CATCH_UP, HANDLE_AGAIN
 from events.operations.sets import HISTORY
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
