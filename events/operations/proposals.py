@@ -18,6 +18,7 @@ from events.operations.modes import check_begin
 from events.operations.permissions import check_operator, check_reason, check_size
 from events.operations.running import advance_now
 from events.operations.sets import (
+    HISTORY,
     REPLAYABLE,
     check_chosen,
     check_declared,
@@ -167,6 +168,7 @@ def begin(actor: Actor, pk: int, reason: str, manner: Manner, typed: str = "") -
         )  # whoever else begins one waits here
         note_failed_again(operation.items.filter(letter__state__in=REPLAYABLE).values("letter"))
         _check_free(operation)
+        _check_alone(operation)
         operation.state, operation.started_at = Operation.State.RUNNING, now()
         operation.actor, operation.via, operation.reason = actor.name, actor.via, reason.strip()
         operation.ramp, operation.stop_percent = manner.ramp, manner.stop_percent
@@ -199,6 +201,20 @@ def _freeze(operation: Operation, rows: QuerySet[DeadLetter]) -> None:
     columns = ", ".join(ITEM_COLUMNS)
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO events_operationitem ({columns}) {sql}", params)
+
+
+def _check_alone(operation: Operation) -> None:
+    """Refuse a second one over stored events of a group: the inbox could forget an event twice."""
+    if operation.kind != HISTORY:
+        return
+    others = Operation.objects.filter(
+        kind=HISTORY, group_name=operation.group_name, state__in=Operation.UNDER_WAY
+    )
+    if (other := others.exclude(pk=operation.pk).values_list("pk", flat=True).first()) is not None:
+        raise Refused(
+            f"Operation {other} over stored events of {operation.group_name} is under way: end it "
+            "first."
+        )
 
 
 def _check_free(operation: Operation) -> None:

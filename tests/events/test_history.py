@@ -118,6 +118,17 @@ def test_to_catch_up_gives_the_group_what_its_inbox_does_not_know(bus: Bus, grou
     assert list(states) == ["handled", "skipped"]
 
 
+def test_one_operation_over_stored_events_of_a_group_is_under_way_at_a_time(
+    bus: Bus, group: Group
+) -> None:
+    bus.publish(trade(user_id=1))
+    first, second = (propose_history(OLGA, "testers", ALL, CATCH_UP).pk for _ in range(2))
+    begin(OLGA, first, "one tab", Manner(ramp=False))
+
+    with pytest.raises(Refused, match=f"Operation {first} over stored events of testers is under"):
+        begin(OLGA, second, "another", Manner(ramp=False))
+
+
 @pytest.mark.parametrize(
     ("chosen", "mode", "sentence"),
     [
