@@ -9,6 +9,9 @@ from events.compatibility.demands import compared_demands
 from events.compatibility.difference import BACKWARD, Breaks
 from events.compatibility.references import BY_NAME
 
+FAR = 9
+"""Distance of kinds of which one is a kind of the other."""
+
 HOLDING = {*SCHEMAS, *BY_NAME, "required", "prefixItems"}
 """Keywords about what a value holds."""
 
@@ -41,7 +44,7 @@ def stands_in(kind: Plain, others: Iterable[Plain], breaks: Breaks) -> bool:
 
 
 def _holds(kind: Plain) -> bool:
-    return kind["type"] in ("array", "object") or not HOLDING.isdisjoint(kind)
+    return not HOLDING.isdisjoint(kind)
 
 
 def admits_anything(kind: Plain) -> bool:
@@ -63,15 +66,11 @@ def _distance(old: Plain, new: Plain) -> int | None:
     """How far two kinds are from being the same; None when they have nothing in common."""
     if old["type"] != new["type"]:
         kinds = {old["type"], new["type"]}
-        return 5 if kinds <= {"integer", "number"} else 6 if ANY in kinds else None
+        return FAR if kinds <= {"integer", "number"} or ANY in kinds else None
     if old == new:
         return 0
-    tags, others = _tags(old), _tags(new)
-    if any(others[field] != tag for field, tag in tags.items() if field in others):
-        return 4
-    if tags and tags == others:
-        return 1
-    return 2 if old.get(REFERRED) == new.get(REFERRED) else 3
+    other_tags, other_name = _tags(old) != _tags(new), old.get(REFERRED) != new.get(REFERRED)
+    return 1 + 2 * other_tags + other_name
 
 
 def _tags(kind: Plain) -> Mapping[str, str]:

@@ -169,8 +169,11 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str, frozenset[str]]] = [
      FORWARD),
     ({"a": Annotated[int, Field(multiple_of=2)]}, {"a": Annotated[int, Field(multiple_of=3)]}, "a",
      BOTH),
+    ({"a": Annotated[Any, Field(ge=1)]}, {"a": Annotated[int, Field(ge=1)]}, "a", BACKWARD),
+    ({"a": Annotated[int, Field(ge=1)]}, {"a": Annotated[Any, Field(ge=1)]}, "a", FORWARD),
     # Models of which one is meant, in whatever order, and models that hold themselves.
     ({"a": Leg | LegInCents}, {"a": LegInCents | Leg}, "", NEITHER),
+    ({"a": list[int] | list[str]}, {"a": list[str] | list[int]}, "", NEITHER),
     ({"a": Leg | LegInCents}, {"a": LegInCents}, "a", BACKWARD),
     ({"a": Leg}, {"a": Leg | LegInCents}, "a", FORWARD),
     ({"a": Cat | Dog}, {"a": Dog | NarrowCat}, "a.lives", BACKWARD),
@@ -190,6 +193,99 @@ def test_a_change_is_told_with_its_field_and_whom_it_breaks(
     assert {one.path for one in found} == ({path} if path else set())
     assert frozenset().union(*(one.breaks for one in found)) == breaks
     assert all(one.what for one in found)
+
+
+def of_kind(name: str, kind: str, most: int) -> Any:
+    lives = Annotated[int, Field(le=most)]
+    return create_model(name, kind=(Literal[kind], ...), lives=(lives, ...))
+
+
+def test_models_of_a_union_are_told_apart_by_the_field_that_can_have_one_value_only() -> None:
+    before = of_kind("First", "cat", 9) | of_kind("Second", "dog", 5)
+    after = of_kind("First", "dog", 5) | of_kind("Second", "cat", 8)
+
+    (found,) = differences(schema(a=before), schema(a=after))
+
+    assert (found.path, found.what) == ("a.lives", "is at most 8, it was at most 9")
+
+
+def test_models_of_a_union_are_told_apart_by_their_names_where_nothing_else_does() -> None:
+    def model(name: str, most: int) -> Any:
+        return create_model(name, lives=(Annotated[int, Field(le=most)], ...))
+
+    before, after = model("Cat", 9) | model("Dog", 7), model("Dog", 6) | model("Cat", 9)
+
+    (found,) = differences(schema(a=before), schema(a=after))
+
+    assert found.what == "is at most 6, it was at most 7"
+
+
+def raw(admitted: Any) -> dict[str, Any]:
+    """A payload with a field of this schema."""
+    return {"type": "object", "properties": {"a": admitted}}
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        ({"type": ["integer", "string"]}, {"type": "string"}, ["a: may no longer be integer"]),
+        (True, {"type": ["integer", "null"]}, ["a: must be integer or null, it could be anything"]),
+        (False, True, ["a: may be anything, it was nothing"]),
+        (False, {"type": "string"}, ["a: may also be string"]),
+        ({"type": "object"}, {"type": "object", "additionalProperties": {"type": "integer"}},
+         ["a.*: must be integer, it could be anything"]),
+        ({"type": "object"}, {"type": "object", "required": ["b"]},
+         ["a.b: is required, it was optional"]),
+        ({"type": "array", "prefixItems": [True, {"type": "string"}]},
+         {"type": "array", "prefixItems": [{"type": "string"}, {"type": "string"}], "items": True},
+         ["a[0]: must be string, it could be anything"]),
+        ({"enum": ["x", None]}, {"enum": ["x"]}, ["a: may no longer be null"]),
+        ({"allOf": [{"minLength": 2}, {"type": "string", "minLength": 3}]},
+         {"type": "string", "allOf": [{"minLength": 4}], "minLength": 1},
+         ["a: minLength is 4, it was 3"]),
+        ({"allOf": [{"maxLength": 2}, {"type": "string", "maxLength": 3}]},
+         {"type": "string", "maxLength": 3}, ["a: maxLength is 3, it was 2"]),
+        ({"allOf": [{"minimum": 2}, {"type": "integer", "minimum": 3}]},
+         {"type": "integer", "minimum": 2}, ["a: is at least 2, it was at least 3"]),
+        ({"allOf": [{"type": "number"}, {"type": "integer"}]}, {"type": "integer"}, []),
+        ({"allOf": [{"enum": ["x", "y"]}, {"enum": ["z", "y"]}]}, {"const": "y"}, []),
+        ({"allOf": [{"pattern": "x"}, {"type": "string", "pattern": "y"}]},
+         {"type": "string", "pattern": "y"}, ["a: pattern is y, it was x and y"]),
+        ({"allOf": [{"type": "array", "uniqueItems": True}, {"uniqueItems": False}]},
+         {"type": "array"}, ["a: may hold the same twice"]),
+        ({"allOf": [{"type": "object", "required": ["b"]}, {"required": ["c"]}]},
+         {"type": "object"}, ["a.b: is optional now", "a.c: is optional now"]),
+        ({"type": "object", "properties": {"b": {"type": "integer"}},
+          "allOf": [{"properties": {"b": {"minimum": 1}, "c": {"type": "string"}}}]},
+         {"type": "object", "properties": {"b": {"type": "integer"}, "c": {"type": "string"}}},
+         ["a.b: is not bounded below, it was at least 1"]),
+        ({"type": "array", "items": {"type": "integer"}, "allOf": [{"items": {"minimum": 1}}]},
+         {"type": "array", "items": {"type": "integer"}},
+         ["a[]: is not bounded below, it was at least 1"]),
+        ({"type": "array", "prefixItems": [{"type": "integer"}],
+          "allOf": [{"prefixItems": [{"minimum": 1}, {"type": "string"}]}]},
+         {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}]},
+         ["a[0]: is not bounded below, it was at least 1"]),
+        ({"type": "number", "minimum": 2, "exclusiveMinimum": 1}, {"type": "number", "minimum": 2},
+         []),
+        ({"type": "number", "minimum": 1, "exclusiveMinimum": 1}, {"type": "number", "minimum": 1},
+         ["a: is at least 1, it was more than 1"]),
+        ({"type": "number", "maximum": 1, "exclusiveMaximum": 2}, {"type": "number", "maximum": 1},
+         []),
+        ({"type": "number", "maximum": 1, "exclusiveMaximum": 1}, {"type": "number", "maximum": 1},
+         ["a: is at most 1, it was less than 1"]),
+        ({"type": "number", "minimum": "soon"}, {"type": "number", "minimum": 1},
+         ["a: is at least 1, it was at least soon"]),
+        ({"type": "integer", "multipleOf": 6}, {"type": "integer", "multipleOf": 4},
+         ["a: is a multiple of 4, it was of 6"]),
+        ({"type": "integer", "allOf": [{"multipleOf": 4}, {"multipleOf": 3}]},
+         {"type": "integer", "multipleOf": 3}, ["a: is a multiple of 3, it was of 4 and 3"]),
+    ],
+)  # fmt: skip
+def test_what_pydantic_seldom_writes_is_understood(was: Any, now: Any, told: list[str]) -> None:
+    found = differences(raw(was), raw(now))
+
+    assert [f"{one.path}: {one.what}" for one in found] == told
 
 
 @pytest.mark.parametrize("held", [Branch, Node, Leg | LegInCents, Keyed, tuple[Leg, Branch]])
@@ -252,8 +348,12 @@ def test_opening_and_closing_a_payload_is_a_change() -> None:
 
 def test_words_about_a_field_are_no_change() -> None:
     described = schema(a=Annotated[int, Field(title="A", description="so", examples=[1])])
+    remarks = dict.fromkeys(
+        ("$schema", "$id", "$comment", "readOnly", "writeOnly", "deprecated", "title"), "so"
+    )
 
     assert differences(schema(a=int), described) == ()
+    assert differences(raw({"type": "integer"}), raw({"type": "integer", **remarks})) == ()
 
 
 @pytest.mark.parametrize(
@@ -279,7 +379,7 @@ def test_a_keyword_nobody_knows_breaks_whom_its_coming_and_going_may_break(
 def test_what_a_keyword_nobody_knows_refers_to_is_looked_at() -> None:
     def refusing(**keywords: Any) -> dict[str, Any]:
         refused = {**keywords, "properties": {"title": {"$ref": "#/$defs/Refused"}}}
-        return {"$defs": {"Refused": refused}, "not": {"$ref": "#/$defs/Refused"}}
+        return {"$defs": {"Refused": refused}, "not": {"anyOf": [{"$ref": "#/$defs/Refused"}]}}
 
     assert differences(refusing(minimum=1), refusing(minimum=1, description="so")) == ()
     (found,) = differences(refusing(minimum=1), refusing(minimum=2))
