@@ -96,7 +96,7 @@ def _tightest(schema: Plain, inclusive: str, exclusive: str) -> Bound | None:
 def _of_whole(bound: Bound, lower: bool) -> Bound:
     """The first whole number that is within a bound."""
     value, excluded = bound
-    if not isinstance(value, Decimal) or not value.is_finite():
+    if not isinstance(value, Decimal):
         return bound
     whole = value.to_integral_value(ROUND_CEILING if lower else ROUND_FLOOR)
     if excluded and whole == value:

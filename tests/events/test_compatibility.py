@@ -126,6 +126,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str, frozenset[str]]] = [
     ({"a": list[Leg]}, {"a": list[LegInCents]}, "a[].cents", BOTH),
     # What a member of a list of fixed length may be.
     ({"a": tuple[int, Leg]}, {"a": tuple[int, LegInCents]}, "a[1].cents", BOTH),
+    ({"a": tuple[int, int, Leg]}, {"a": tuple[int, int, LegInCents]}, "a[2].cents", BOTH),
     ({"a": tuple[Leg, ...]}, {"a": tuple[LegInCents, ...]}, "a[].cents", BOTH),
     ({"a": tuple[int, int]}, {"a": tuple[int, str]}, "a[1]", BOTH),
     ({"a": tuple[int, int]}, {"a": list[int]}, "a", FORWARD),
@@ -165,6 +166,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str, frozenset[str]]] = [
     ({"a": Annotated[float, Field(ge=1)]}, {"a": Annotated[int, Field(ge=2)]}, "a", BACKWARD),
     ({"a": Annotated[float, Field(ge=2)]}, {"a": Annotated[int, Field(ge=1)]}, "a", BOTH),
     ({"a": Annotated[int, Field(ge=1)] | float}, {"a": float}, "", NEITHER),
+    ({"a": float}, {"a": int | float}, "", NEITHER),
     ({"a": Annotated[int, Field(multiple_of=4)]}, {"a": Annotated[int, Field(multiple_of=2)]}, "a",
      FORWARD),
     ({"a": Annotated[int, Field(multiple_of=2)]}, {"a": Annotated[int, Field(multiple_of=3)]}, "a",
@@ -213,16 +215,29 @@ def test_models_of_a_union_are_told_apart_by_their_names_where_nothing_else_does
     def model(name: str, most: int) -> Any:
         return create_model(name, lives=(Annotated[int, Field(le=most)], ...))
 
-    before, after = model("Cat", 9) | model("Dog", 7), model("Dog", 6) | model("Cat", 9)
+    before, after = model("Cat", 9) | model("Dog", 7), model("Dog", 6) | model("Cat", 8)
 
-    (found,) = differences(schema(a=before), schema(a=after))
+    found = differences(schema(a=before), schema(a=after))
 
-    assert found.what == "is at most 6, it was at most 7"
+    assert [one.what for one in found] == [
+        "is at most 8, it was at most 9",
+        "is at most 6, it was at most 7",
+    ]
+
+
+def test_a_model_that_is_no_longer_one_of_several_is_named() -> None:
+    (found,) = differences(schema(a=Cat | Dog), schema(a=Dog))
+
+    assert found.what == "may no longer be object Cat"
 
 
 def raw(admitted: Any) -> dict[str, Any]:
     """A payload with a field of this schema."""
     return {"type": "object", "properties": {"a": admitted}}
+
+
+WHOLE = {"type": "integer"}
+TO_NINE = {"type": "integer", "maximum": 9}
 
 
 @pytest.mark.parametrize(
@@ -239,6 +254,26 @@ def raw(admitted: Any) -> dict[str, Any]:
         ({"type": "array", "prefixItems": [True, {"type": "string"}]},
          {"type": "array", "prefixItems": [{"type": "string"}, {"type": "string"}], "items": True},
          ["a[0]: must be string, it could be anything"]),
+        ({"type": "object", "properties": {"b": WHOLE}, "additionalProperties": False},
+         {"type": "object", "properties": {"c": WHOLE}, "additionalProperties": False},
+         ["a.b: was removed", "a.c: was added"]),
+        ({"type": "object", "properties": {"b": WHOLE}},
+         {"type": "object", "properties": {"c": WHOLE}, "required": ["c"]},
+         ["a.b: was removed", "a.c: was added, and is required"]),
+        ({"type": "object", "properties": {"b": WHOLE, "c": WHOLE}},
+         {"type": "object", "properties": {"b": TO_NINE, "c": TO_NINE}},
+         ["a.b: is at most 9, it was not bounded above",
+          "a.c: is at most 9, it was not bounded above"]),
+        ({"anyOf": [{"const": "x"}, {"type": "string"}]},
+         {"anyOf": [{"const": "y"}, {"type": "string"}]}, []),
+        ({"type": "integer"}, {"type": "number"}, ["a: may be any number, it was an integer"]),
+        ({"type": "number"}, {"type": "integer"}, ["a: must be an integer, it was any number"]),
+        ({"type": "integer", "minimum": "soon"}, {"type": "integer", "minimum": "soon"}, []),
+        ({"type": "integer", "minimum": float("inf")}, {"type": "integer", "minimum": 1},
+         ["a: is at least 1, it was at least Infinity"]),
+        ({"minimum": 1, "exclusiveMinimum": "2026-01-15"}, {"minimum": 1}, []),
+        ({"type": "integer", "exclusiveMinimum": 0.5}, {"type": "integer", "minimum": 1}, []),
+        ({"type": "integer", "exclusiveMaximum": 9}, {"type": "integer", "maximum": 8}, []),
         ({"enum": ["x", None]}, {"enum": ["x"]}, ["a: may no longer be null"]),
         ({"allOf": [{"minLength": 2}, {"type": "string", "minLength": 3}]},
          {"type": "string", "allOf": [{"minLength": 4}], "minLength": 1},
@@ -286,6 +321,15 @@ def test_what_pydantic_seldom_writes_is_understood(was: Any, now: Any, told: lis
     found = differences(raw(was), raw(now))
 
     assert [f"{one.path}: {one.what}" for one in found] == told
+
+
+@pytest.mark.parametrize(
+    ("was", "now"), [("soon", 1), (1, "soon"), ("soon", "later"), ("2026-01-15", 1), ("08:00", 1)]
+)
+def test_of_bounds_that_cannot_be_compared_nobody_can_say_which_is_more(was: Any, now: Any) -> None:
+    (found,) = differences(raw({"minimum": was}), raw({"minimum": now}))
+
+    assert found.breaks == BOTH
 
 
 @pytest.mark.parametrize("held", [Branch, Node, Leg | LegInCents, Keyed, tuple[Leg, Branch]])
@@ -346,6 +390,13 @@ def test_opening_and_closing_a_payload_is_a_change() -> None:
     assert [one.breaks for one in differences(closed, opened)] == [FORWARD]
 
 
+def test_a_payload_that_passes_over_what_nobody_declared_gains_and_loses_optional_fields() -> None:
+    less, more = schema("ignore", a=int), schema("ignore", a=int, b=(int, 1))
+
+    assert [one.breaks for one in differences(less, more)] == [NEITHER]
+    assert [one.breaks for one in differences(more, less)] == [NEITHER]
+
+
 def test_words_about_a_field_are_no_change() -> None:
     described = schema(a=Annotated[int, Field(title="A", description="so", examples=[1])])
     remarks = dict.fromkeys(
@@ -377,12 +428,13 @@ def test_a_keyword_nobody_knows_breaks_whom_its_coming_and_going_may_break(
 
 
 def test_what_a_keyword_nobody_knows_refers_to_is_looked_at() -> None:
-    def refusing(**keywords: Any) -> dict[str, Any]:
-        refused = {**keywords, "properties": {"title": {"$ref": "#/$defs/Refused"}}}
+    def refusing(title: str, **remarks: str) -> dict[str, Any]:
+        fields = {"title": {"type": title}, "below": {"$ref": "#/$defs/Refused"}}
+        refused = {**remarks, "properties": fields}
         return {"$defs": {"Refused": refused}, "not": {"anyOf": [{"$ref": "#/$defs/Refused"}]}}
 
-    assert differences(refusing(minimum=1), refusing(minimum=1, description="so")) == ()
-    (found,) = differences(refusing(minimum=1), refusing(minimum=2))
+    assert differences(refusing("string"), refusing("string", description="so")) == ()
+    (found,) = differences(refusing("string"), refusing("integer"))
     assert found.breaks == BOTH
 
 

@@ -35,7 +35,7 @@ from pydantic import (
     create_model,
 )
 
-from events.compatibility import BACKWARD, FORWARD, differences, payload_schema
+from events.compatibility import BACKWARD, BOTH, FORWARD, NEITHER, differences, payload_schema
 
 A, F = Annotated, Field
 DAY = date(2026, 1, 15)
@@ -324,6 +324,40 @@ def test_a_field_that_takes_less_is_told_wherever_it_stands(place: str) -> None:
         assert told(old, new) >= BACKWARD, (broad, narrow)
         assert told(new, old) >= FORWARD, (narrow, broad)
         assert told(old, old) == told(new, new) == frozenset(), (broad, narrow)
+
+
+CENTS = A[Decimal, F(max_digits=9, decimal_places=2)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "breaks"),
+    [
+        (float, Decimal, FORWARD),
+        (Decimal, float, BACKWARD),
+        (Decimal, str, BOTH),
+        (CENTS, A[Decimal, F(max_digits=11, decimal_places=4)], FORWARD),
+        (CENTS, A[Decimal, F(max_digits=9)], FORWARD),
+        (CENTS, A[Decimal, F(decimal_places=2)], FORWARD),
+        (CENTS, A[Decimal, F(max_digits=9, decimal_places=4)], BOTH),
+        (A[date, F(ge=DAY)], A[date, F(ge=DAY - timedelta(days=1))], FORWARD),
+        (A[str, F(pattern="a")], A[str, F(pattern=re.compile("a", re.IGNORECASE))], BOTH),
+        (dict[int, int], dict[A[int, F(gt=-1)], int], BACKWARD),
+        (dict[int, int], dict[Any, int], BOTH),
+        (A[str, F(max_length=9)], A[str, StringConstraints(max_length=9, strip_whitespace=True)],
+         NEITHER),
+    ],
+)  # fmt: skip
+def test_what_json_schema_has_no_word_for_breaks_whom_it_may(
+    old: Any, new: Any, breaks: frozenset[str]
+) -> None:
+    assert told(payload_schema(payload(old)), payload_schema(payload(new))) == breaks
+
+
+def test_what_only_one_of_two_schemas_tells_is_not_compared() -> None:
+    told_all = payload_schema(payload(CENTS | dict[int, int]))
+    told_less = payload(Decimal | dict[str, int]).model_json_schema()
+
+    assert told(told_all, told_less) == told(told_less, told_all) == NEITHER
 
 
 BOUNDS = st.none() | st.integers(0, 3)
