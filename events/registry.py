@@ -302,9 +302,16 @@ def _check(entry: EventType) -> None:
                 "mark the whole field: Annotated[..., PERSONAL]"
             )
     try:
-        entry.payload.model_validate(entry.example)
+        example = entry.payload.model_validate(entry.example)
     except ValueError as error:
         raise ConfigurationError(f"{entry.name}: its example does not validate: {error}") from error
+    try:
+        entry.payload.model_validate(example.model_dump(mode="json", exclude_none=True))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{entry.name}: its example does not validate as it is written on the bus, so nobody "
+            f"could read it: leave out what changes the names or adds fields. {error}"
+        ) from error
 
 
 def _holds_mark(annotation: Any, seen: set[Any]) -> bool:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, computed_field, create_model
 
 from events.errors import ConfigurationError, UnknownType
 from events.registry import (
@@ -106,6 +106,33 @@ def test_a_field_that_is_marked_as_a_whole_may_hold_marks() -> None:
 def test_an_example_that_does_not_validate_is_refused_at_once() -> None:
     with pytest.raises(ConfigurationError, match="example does not validate"):
         event_type("Parcel.Lost", entity="user_id", owner="parcels", example={})(Shipped)
+
+
+class Renamed(Shipped):
+    street: Annotated[str, Field(alias="road")] = "x"
+
+
+class Computed(Shipped):
+    @computed_field
+    def twice(self) -> int:
+        return 2 * self.user_id
+
+
+class Nothing(Shipped):
+    weight_g: int | None
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "wrong"),
+    [(Renamed, {}, "street"), (Computed, {}, "twice"), (Nothing, {"weight_g": None}, "weight_g")],
+)
+def test_a_payload_that_nobody_could_read_as_it_is_written_is_refused(
+    model: type[Payload], more: dict[str, Any], wrong: str
+) -> None:
+    declare = event_type("Parcel.Lost", entity="user_id", owner="p", example={"user_id": 1, **more})
+
+    with pytest.raises(ConfigurationError, match=rf"as it is written on the bus.*\n{wrong}\n"):
+        declare(model)
 
 
 def test_a_name_that_is_no_name_is_refused() -> None:
