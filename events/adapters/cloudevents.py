@@ -61,8 +61,8 @@ SAFE = "!#$&'()*+,-./:;<=>?@[]^_`{|}~\\"
 """What stands in a header as it is, beside letters and digits: printable ASCII without space, quote
 and percent (HTTP protocol binding, section 3.1.3.2)."""
 
-MOST_NAME, MOST_PARTS = 400, 5
-"""Characters of a type that is looked for, and parts at its end that may be a registered name."""
+MOST_PARTS = 5
+"""Parts at the end of a type that may be a registered name."""
 
 
 class CloudEventsAdapter:
@@ -180,9 +180,7 @@ def _of_headers(raw: Any, headers: Headers) -> dict[str, Any]:
         for name, value in headers.items()
         if name.startswith(HEADER)
     }
-    if "content-type" in headers:
-        told["datacontenttype"] = headers["content-type"]
-    return {**told, "data": raw}
+    return {**told, "datacontenttype": headers.get("content-type"), "data": raw}
 
 
 def _decoded(name: str, value: str) -> str:
@@ -222,8 +220,6 @@ def _data(told: Mapping[str, Any]) -> Any:
 
 def _known_name(name: str) -> str:
     """The part of a type that the registry knows; the whole where it knows none."""
-    if len(name) > MOST_NAME:
-        return name
     parts = name.split(".")
     for tail in (parts, *(parts[at:] for at in range(max(1, len(parts) - MOST_PARTS), len(parts)))):
         known = ".".join(tail)
@@ -248,7 +244,7 @@ def _linked(told: Mapping[str, Any], name: str) -> UUID | None:
 
 
 def _metadata(told: Mapping[str, Any]) -> Any:
-    known = (*ATTRIBUTES, METADATA, *(name for name in LINKS if _is_uuid(told.get(name))))
+    known = (*ATTRIBUTES, METADATA, *(name for name in LINKS if given_uuid(told.get(name))))
     foreign = {name: value for name, value in told.items() if name not in known}
     own: Any = {}
     if METADATA in told:
@@ -259,11 +255,6 @@ def _metadata(told: Mapping[str, Any]) -> Any:
         if not isinstance(own, dict):
             raise refused(METADATA, "is no JSON object")
     return with_foreign(own, FOREIGN, foreign)
-
-
-def _is_uuid(given: Any) -> bool:
-    """Whether an extension is a UUID, or is not there."""
-    return given is None or given_uuid(given) is not None
 
 
 def _extensions(event: Event) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from cloudevents.core.bindings.http import (
     to_structured_event,
 )
 from cloudevents.core.v1.event import CloudEvent
+from msgspec.structs import replace
 
-from events import Event, InvalidEvent, adapt
+from events import Event, InvalidEvent, UnknownFormat, adapt
 from events.adapters import adapt_body, adapters
 from events.adapters.cloudevents import CloudEventsAdapter
 from events.errors import InvalidInList
@@ -81,6 +82,9 @@ def test_our_own_binary_form_is_read_back() -> None:
     headers, body = ours().binary(event)
 
     assert adapt_body(body, headers) == [event]
+    assert headers["content-type"] == "application/json"
+    del headers["content-type"]
+    assert adapt_body(body, headers) == [event]
     assert all(value.isascii() for value in headers.values())
 
 
@@ -129,6 +133,7 @@ def test_what_another_system_calls_its_event_becomes_the_same_id_each_time() -> 
     assert adapt({**foreign, "source": "/desks/accra"}).event_id != first.event_id
     assert (first.event_type, first.producer) == ("Trading.TradeExecuted", "/desks/lagos")
     assert first.metadata == {"cloudevents": {"partitionkey": "7"}}
+    assert "astrametadata" not in ours().write(first)
     assert ours().write(first)["partitionkey"] == "7"
 
 
@@ -195,6 +200,7 @@ def test_a_field_of_both_kinds_of_metadata_is_kept_from_both() -> None:
     event = adapt(both)
 
     assert event.metadata == {"cloudevents": {"Odd": 1, "partitionkey": "7"}, "depth": 2}
+    assert json.loads(ours().write(event)["astrametadata"]) == {"depth": 2}
     with pytest.raises(InvalidEvent, match=r"metadata\.cloudevents: must be an object"):
         adapt({**both, "astrametadata": '{"cloudevents": 7}'})
 
@@ -258,6 +264,26 @@ def test_a_link_that_was_changed_since_is_written_as_it_is_now() -> None:
     assert "causationid" not in written
 
 
+def test_a_link_that_is_no_text_is_not_taken_for_what_was_sent() -> None:
+    event = adapt(desk("A-2", correlationid="7"))
+    odd = replace(event, metadata={"cloudevents": {"correlationid": 7}})
+
+    assert ours().write(odd)["correlationid"] == str(event.correlation_id)
+
+
+@pytest.mark.parametrize("name", ["specversion", "type", "source", "id"])
+def test_without_one_of_its_four_names_it_is_no_cloudevent(name: str) -> None:
+    raw = {field: value for field, value in GOOD.items() if field != name}
+
+    with pytest.raises(UnknownFormat, match=f"not cloudevents: has no {name};"):
+        adapt(raw)
+
+
+def test_another_version_of_the_specification_is_told() -> None:
+    with pytest.raises(InvalidEvent, match=r"^event: specversion: is '0.3'; 1.0 is understood$"):
+        adapt({**GOOD, "specversion": "0.3"})
+
+
 @pytest.mark.parametrize("name", ["id", "correlationid", "causationid", "source"])
 def test_half_a_surrogate_pair_in_an_id_is_no_error_of_ours(name: str) -> None:
     raw = json.loads(json.dumps({**GOOD, "id": "A-1", name: "\ud800"}))
@@ -293,6 +319,7 @@ GOOD = {
         ({"data_base64": "e30=", "data": {}}, "data_base64"),
         ({"data_base64": "e3", "data": None}, "data_base64"),
         ({"data_base64": "é", "data": None}, "data_base64"),
+        ({"data_base64": "e!30=", "data": None}, "data_base64"),
         ({"data_base64": 7, "data": None}, "data_base64"),
         ({"data_base64": "W10=", "data": None}, "data_base64"),
         ({"data_base64": "eyJhIjogMSwgImEiOiAyfQ==", "data": None}, "data_base64"),
