@@ -68,8 +68,8 @@ def masked_text(text: str, event: Event | None) -> str:
         for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1])
         if form in text
     }
-    longest_first = sorted(found, key=len, reverse=True)
-    return re.sub("|".join(map(re.escape, longest_first)), MASK, text) if found else text
+    longer_first = sorted(found, reverse=True)  # of those that begin alike
+    return re.sub("|".join(map(re.escape, longer_first)), MASK, text) if found else text
 
 
 def _beside(event: Event) -> Mapping[str, Any]:

@@ -40,6 +40,14 @@ def test_what_a_model_refuses_is_a_list_of_problems_without_values() -> None:
     assert problems(7)[0].startswith("data: Input should be a valid dictionary")
 
 
+def test_what_is_refused_as_a_whole_is_the_event() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Parcel.model_validate(7)
+
+    (problem,) = problems_in(refused.value)
+    assert problem.field == "event"
+
+
 def test_a_name_of_any_length_is_told_in_part() -> None:
     (told,) = problems({"weights": [1], "\x1b" + "y" * 9_000: 1})
 

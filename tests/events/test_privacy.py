@@ -105,7 +105,7 @@ def test_what_stands_inside_lists_and_objects_is_masked_in_a_text_too(
 def test_numbers_are_masked_and_what_is_too_short_is_left() -> None:
     event = as_sent("Other.Thing", {"pin": [4711, 7, True, None], "to": "ab"})
 
-    assert masked_text("pin 4711, 7 of ab", event) == f"pin {MASK}, 7 of ab"
+    assert masked_text("pin 4711, 7 of ab, None", event) == f"pin {MASK}, 7 of ab, None"
 
 
 @pytest.mark.parametrize("quoted", [repr, json.dumps])
@@ -119,6 +119,10 @@ def test_of_two_values_the_longer_is_masked_whole() -> None:
     event = as_sent("Other.Thing", {"a": "Ada", "b": "Ada Lovelace"})
 
     assert masked_text("Ada Lovelace", event) == MASK
+
+
+def test_a_text_in_which_nothing_of_it_occurs_is_left_as_it_is() -> None:
+    assert masked_text("no mailbox", Event.new("User.UserRegistered", REGISTERED)) == "no mailbox"
 
 
 def test_a_text_without_an_event_is_left_as_it_is() -> None:

@@ -63,4 +63,5 @@ def test_a_number_of_more_digits_than_python_writes_is_told_by_its_type() -> Non
 
 def test_a_text_stays_on_its_line_and_is_cut() -> None:
     assert told("a word") == "a word"
+    assert told("Zoë\n") == r"Zoë\n"
     assert told("two\nlines\u2028of \U000e0001", 12) == r"two\nlines\u2028of…"

@@ -102,6 +102,26 @@ def test_the_example_it_writes_is_read_as_the_same_event() -> None:
     )
 
 
+def test_a_field_that_is_missing_and_need_not_be_there_has_its_default(settings: Settings) -> None:
+    mapping = {**CHARGE, "data": {**CHARGE["data"], "currency": "data.object.currency"}}
+    settings.ASTRA = {**settings.ASTRA, "webhooks": {"pay": mapping}}
+    inner = {"object": {**BODY["data"]["object"], "currency": "EUR"}}
+
+    assert adapt(BODY).data["currency"] == "USD"
+    assert adapt({**BODY, "data": inner}).data["currency"] == "EUR"
+
+
+def test_a_mapping_without_id_and_time_writes_neither(settings: Settings) -> None:
+    mapping = {name: CHARGE[name] for name in ("type", "when", "data")}
+    settings.ASTRA = {**settings.ASTRA, "webhooks": {"pay": mapping}}
+    event = adapt(BODY)
+
+    written = adapters().named("webhook pay").write(event)
+
+    assert written.keys() == {"type", "livemode", "data"}
+    assert event.event_id != adapt(BODY).event_id
+
+
 @pytest.mark.usefixtures("charges")
 @pytest.mark.parametrize("name", ["Trading.TradeExecuted", "Financial.PaymentCompleted.v1"])
 def test_an_event_of_another_type_is_not_written(name: str) -> None:
