@@ -46,7 +46,7 @@ test: $(STAMP_DEV) ## every test, on a fresh machine too (PYTEST="-k word" for s
 	@$(BIN)/python -m tests.on_postgresql $(PARALLEL) $(PYTEST)
 
 # Most tests wait for something most of their time.
-PARALLEL := -n 2 --dist loadgroup
+PARALLEL := -n 3 --dist loadgroup
 
 .PHONY: chaos
 chaos: $(STAMP_DEV) ## long runs under faults (CELL=killed-workers SECONDS=90 SEED=7 RATE=300)

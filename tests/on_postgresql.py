@@ -12,7 +12,15 @@ import pytest
 
 from tests.servers import postgres_server
 
-PARTS = ("tests/events", "tests/monitoring")
+PARTS = (
+    "tests/events",
+    *(
+        f"tests/monitoring/test_{name}.py"
+        for name in ("edit", "history", "inbox", "operation_pages", "pages", "samples", "session")
+    ),
+)
+"""What asks SQL: the queries and everything else of `events`. Of the console its own tables, each
+page once, and the pages that change most; the others only show what those queries gave."""
 
 
 def main(arguments: list[str]) -> int:
