@@ -51,7 +51,7 @@ PARALLEL := -n 3 --dist loadgroup
 .PHONY: chaos
 chaos: $(STAMP_DEV) ## long runs under faults (CELL=killed-workers SECONDS=90 SEED=7 RATE=300)
 	@CELL="$(CELL)" SECONDS="$(SECONDS)" SEED="$(SEED)" RATE="$(RATE)" $(BIN)/python -m tests.chaos
-	@test -n "$(CELL)" || $(BIN)/python -m pytest -m long tests/chaos
+	@test -n "$(CELL)" || $(BIN)/python -m pytest -m long
 
 .PHONY: check
 check: $(STAMP_DEV) ## formatting, lint, types, import ladder, templates, migrations, event types, deployment settings

@@ -10,8 +10,11 @@ import pytest
 from tests.integration.deployment import Deployment
 from tests.waiting import eventually
 
-LETTERS = 5_000
-RATE = 1_000
+FEW, MANY = 1_000, 5_000
+"""What every run of the tests replays, and what `make chaos` does."""
+LASTS_S = 5
+"""As many a second as let it last this long, if nobody were killed."""
+
 KILL_EVERY_S = 3.0
 GROUP = "revenue_trackers"
 
@@ -42,18 +45,24 @@ DeadLetter.objects.bulk_create(
 """
 
 
+@pytest.fixture(params=[FEW, pytest.param(MANY, marks=pytest.mark.long)])
+def letters(request: pytest.FixtureRequest) -> int:
+    """How many dead letters there are."""
+    return int(request.param)
+
+
 @pytest.fixture
-def failed(deployment: Deployment) -> Deployment:
+def failed(deployment: Deployment, letters: int) -> Deployment:
     """Every trade is a dead letter of one group, whose cause is gone now."""
     trade = {"event_type": "Trading.TradeExecuted", "metadata": {"synthetic": True}}
     lines = (
         json.dumps({**trade, "data": {"user_id": n % 50 + 1, "symbol": "STRK", "value": "1000.00"}})
-        for n in range(LETTERS)
+        for n in range(letters)
     )
     published = deployment.manage("publish", "--file", "-", text="\n".join(lines))
     assert published.returncode == 0, published.stderr
     buried = deployment.manage("shell", "-v0", "-c", BURY)
-    assert deployment.count("events_deadletter") == LETTERS, buried.stderr
+    assert deployment.count("events_deadletter") == letters, buried.stderr
     return deployment
 
 
@@ -62,9 +71,17 @@ def handled(deployment: Deployment) -> int:
     return deployment.count("events_operationitem", "state = 'handled'")
 
 
-def test_five_thousand_are_replayed_while_workers_are_killed(failed: Deployment) -> None:
+def test_all_are_replayed_while_workers_are_killed(failed: Deployment, letters: int) -> None:
     drafts = [failed.manage("shell", "-v0", "-c", FREEZE).stdout.split()[-1] for _ in range(2)]
-    begin = ("operations", "begin", drafts[0], "--reason", "mended", "--rate", str(RATE))
+    begin = (
+        "operations",
+        "begin",
+        drafts[0],
+        "--reason",
+        "mended",
+        "--rate",
+        str(letters // LASTS_S),
+    )
     assert failed.manage(*begin).returncode == 0
     assert failed.manage(*begin).returncode == 0, "a second click is the same operation"
     other = failed.manage("operations", "begin", drafts[1], "--reason", "a second tab")
@@ -72,10 +89,10 @@ def test_five_thousand_are_replayed_while_workers_are_killed(failed: Deployment)
 
     scheduler = failed.start("runscheduler")
     kills = 0
-    while (done := handled(failed)) < LETTERS and kills < 40:
+    while (done := handled(failed)) < letters and kills < 40:
         worker = failed.start("runworkers", "--no-supervisor", "--groups", GROUP)
         eventually(lambda before=done: handled(failed) > before, 60, "it works again")
-        if handled(failed) < LETTERS:
+        if handled(failed) < letters:
             time.sleep(KILL_EVERY_S)  # what is tested is that it is killed this often
         failed.kill(worker)
         kills += 1
@@ -88,11 +105,11 @@ def test_five_thousand_are_replayed_while_workers_are_killed(failed: Deployment)
     operation = json.loads(shown.stdout)
     assert shown.returncode == 0, shown.stderr
     assert kills >= 2
-    assert (operation["state"], operation["counts"]) == ("done", {"handled": LETTERS})
+    assert (operation["state"], operation["counts"]) == ("done", {"handled": letters})
     assert failed.count("events_deadletter", "redelivered_at IS NULL") == 0
-    assert failed.count("events_deadletter", "state = 'resolved'") == LETTERS
+    assert failed.count("events_deadletter", "state = 'resolved'") == letters
     assert failed.count("events_operation", "state <> 'draft'") == 1
     said = failed.count("events_storedevent", "event_type = 'Financial.RevenueRecorded'")
     once = "SELECT count(DISTINCT causation_id) FROM events_storedevent WHERE causation_id NOTNULL"
-    assert said == failed.rows(once)[0][0] == LETTERS
+    assert said == failed.rows(once)[0][0] == letters
     assert failed.rows("SELECT count(DISTINCT group_id) FROM events_handledevent") == [(1,)]
