@@ -29,6 +29,7 @@ def said(entry: EventType) -> Event:
         entry.label,
         entry.example,
         producer="desk@1.2",
+        entity_id="book-3",
         occurred_at=AT,
         correlation_id=CAUSE,
         causation_id=CAUSE,
@@ -66,11 +67,11 @@ KEPT = {
     "tradesense": ENVELOPE,
     "trading-enhanced": ENVELOPE,
     "social-enhanced": ENVELOPE,
-    "tradpal": ENVELOPE - {"metadata"},
+    "tradpal": ENVELOPE - {"metadata", "entity_id"},
     "astratrade-legacy": {
-        "event_id", "event_type", "event_version", "occurred_at", "domain", "entity_id", "data",
+        "event_id", "event_type", "event_version", "occurred_at", "domain", "data",
     },
-    "emit-event": {"event_type", "event_version", "domain", "entity_id", "data"},
+    "emit-event": {"event_type", "event_version", "domain", "data"},
 }  # fmt: skip
 """What each format carries; the rest is filled in as for any new event."""
 
@@ -139,6 +140,15 @@ def test_metadata_that_only_look_kept_stay_where_they_are(metadata: dict[str, An
 
     assert written["metadata"] == metadata
     assert adapt(written) == event
+
+
+def test_a_version_that_tradesense_says_beside_the_name_is_no_field_to_keep() -> None:
+    example = dict(registry.resolve("Challenge.Started").example)
+    raw = {"event_type": "Challenge.Started.v1", "event_version": 1, "payload": example}
+
+    assert adapt(raw).metadata == {}
+    with pytest.raises(InvalidEvent, match="event_version: is 2, but Challenge.Started.v1 names"):
+        adapt({**raw, "event_version": 2})
 
 
 @pytest.mark.parametrize("metadata", [[1], "text", 7])
@@ -297,7 +307,17 @@ def test_what_no_format_knows_is_refused_with_everything_that_was_tried() -> Non
     assert "not tradesense: its event_type is not dotted with a version" in text
 
 
-@pytest.mark.parametrize("raw", [None, 7, "text", b"bytes", [], [1, 2], {}, True, [[]], {"a": {}}])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(None, 7, "text", b"bytes", [], [1, 2], {}, True, [[]], {"a": {}}, {"payload": {}}),
+        *(
+            {"event_type": 7, "payload": {}},
+            {"event_type": 7},
+            {"event_type": 7, "data": 7, "x": 1},
+        ),
+    ],
+)
 def test_what_is_no_event_at_all_is_refused(raw: Any) -> None:
     with pytest.raises(UnknownFormat):
         adapt(raw)

@@ -163,6 +163,8 @@ def test_a_body_is_of_the_version_its_mapping_was_held_against(
         ({"type": "charge.failed"}, "not webhook pay: type is not what the mapping asks for"),
         ({"livemode": 1}, "not webhook pay: livemode is not what the mapping asks for"),
         ({"data": {"object": {"id": "ch_1", "owners": []}}}, "data.object.owners.0: is missing"),
+        ({"data": {"object": {"id": "ch_1", "owners": "78"}}}, "data.object.owners.0: is missing"),
+        ({"data": {"object": {"id": "ch_1", "owners": {"1": 7}}}}, "owners.0: is missing"),
         ({"data": []}, "data.object.id: is missing in the body; payment_id of"),
         ({"created": "noon"}, "occurred_at"),
     ],
@@ -188,6 +190,8 @@ def test_without_its_id_a_body_is_refused() -> None:
         ({"data": {**CHARGE["data"], "colour": "x"}}, "has no field 'colour'"),
         ({"data": {"payment_id": "id"}}, "nothing gives 'amount'"),
         ({"times": "x"}, "times"),
+        ({"data": {}}, "data: Dictionary should have at least 1 item"),
+        ({"id": "x" * 201}, "id: String should have at most 200 characters"),
         (
             {"id": "", "time": 7},
             "id: String should have at least 1 character; time: Input should be",
@@ -212,6 +216,14 @@ def test_what_is_no_mapping_is_refused_by_name(settings: Settings) -> None:
 
     with pytest.raises(ConfigurationError, match=r"\['pay'\]: Input should be a valid dictionary"):
         adapters()
+
+
+def test_a_place_in_a_list_is_a_number_of_ascii_digits(settings: Settings) -> None:
+    mapping = {**CHARGE, "data": {**CHARGE["data"], "user_id": "data.object.owners.\u00b2"}}
+    settings.ASTRA = {**settings.ASTRA, "webhooks": {"pay": mapping}}
+
+    with pytest.raises(InvalidEvent, match="owners.\u00b2: is missing in the body"):
+        adapt(BODY)
 
 
 @pytest.mark.usefixtures("charges")
