@@ -49,8 +49,6 @@ SPELLED = {
     "gt": "exclusiveMinimum",
     "le": "maximum",
     "lt": "exclusiveMaximum",
-    "min_length": "minLength",
-    "max_length": "maxLength",
     "multiple_of": "multipleOf",
     "max_digits": "x-max-digits",
     "decimal_places": "x-decimal-places",

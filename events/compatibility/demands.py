@@ -159,7 +159,7 @@ def _compared_steps(path: str, old: Plain, new: Plain) -> Iterator[Difference]:
 
 def _all_multiples(given: Sequence[Any], wanted: Sequence[Any]) -> bool:
     """Whether what is a multiple of all that is given is one of all that is wanted."""
-    return all(any(one == step or not one % step for one in given) for step in wanted)
+    return all(any(not one % step for one in given) for step in wanted)
 
 
 def _compared_uniqueness(path: str, old: Plain, new: Plain) -> Iterator[Difference]:

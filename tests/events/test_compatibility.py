@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Json,
+    ValidationError,
+    create_model,
+)
 
 from events.compatibility import BACKWARD, BOTH, FORWARD, NEITHER, broken, differences
 
@@ -110,6 +118,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str, frozenset[str]]] = [
     ({"a": Literal["x"]}, {"a": Literal["x", "y"]}, "a", FORWARD),
     ({"a": str}, {"a": Literal["x"]}, "a", BACKWARD),
     ({"a": Literal["x"]}, {"a": str}, "a", FORWARD),
+    ({"a": bool}, {"a": Literal[True]}, "a", BACKWARD),
     ({"a": Literal[1, "x"]}, {"a": Literal[1, True, "x"]}, "a", FORWARD),
     ({"a": Annotated[str, Field(max_length=9)]}, {"a": Annotated[str, Field(max_length=8)]}, "a",
      BACKWARD),
@@ -122,6 +131,10 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str, frozenset[str]]] = [
     ({"a": list[int]}, {"a": list[str]}, "a[]", BOTH),
     ({"a": list[Any]}, {"a": list[int]}, "a[]", BACKWARD),
     ({"a": list[int]}, {"a": set[int]}, "a", BACKWARD),
+    ({"a": Annotated[list[int], Field(min_length=1)]},
+     {"a": Annotated[list[int], Field(min_length=2)]}, "a", BACKWARD),
+    ({"a": Annotated[list[int], Field(max_length=9)]},
+     {"a": Annotated[list[int], Field(max_length=8)]}, "a", BACKWARD),
     ({"a": set[int]}, {"a": list[int]}, "a", FORWARD),
     ({"a": list[Leg]}, {"a": list[LegInCents]}, "a[].cents", BOTH),
     # What a member of a list of fixed length may be.
@@ -146,11 +159,23 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str, frozenset[str]]] = [
     ({"a": Annotated[dict[str, int], Field(min_length=2)]},
      {"a": Annotated[dict[str, int], Field(min_length=1)]}, "a", FORWARD),
     ({"a": dict[str, int]}, {"a": Annotated[dict[str, int], Field(max_length=9)]}, "a", BACKWARD),
+    ({"a": Annotated[dict[str, int], Field(max_length=9)]},
+     {"a": Annotated[dict[str, int], Field(max_length=8)]}, "a", BACKWARD),
     # Bounds that stand beside what they are about.
     ({"a": BETWEEN}, {"a": SLIGHTLY_BETWEEN}, "a", BACKWARD),
     ({"a": SLIGHTLY_BETWEEN}, {"a": BETWEEN}, "a", FORWARD),
     ({"a": int | float}, {"a": BETWEEN}, "a", BACKWARD),
     ({"a": BETWEEN | None}, {"a": SLIGHTLY_BETWEEN | None}, "a", BACKWARD),
+    ({"a": Annotated[int | float, Field(gt=1, lt=9)]},
+     {"a": Annotated[int | float, Field(gt=1, lt=8)]}, "a", BACKWARD),
+    ({"a": Annotated[int | float, Field(gt=1, lt=9)]},
+     {"a": Annotated[int | float, Field(gt=2, lt=9)]}, "a", BACKWARD),
+    ({"a": Annotated[int | float, Field(multiple_of=4)]},
+     {"a": Annotated[int | float, Field(multiple_of=2)]}, "a", FORWARD),
+    ({"a": Annotated[Decimal, AfterValidator(abs), Field(max_digits=9)]},
+     {"a": Annotated[Decimal, AfterValidator(abs), Field(max_digits=8)]}, "a", BACKWARD),
+    ({"a": Annotated[Decimal, AfterValidator(abs), Field(decimal_places=2)]},
+     {"a": Annotated[Decimal, AfterValidator(abs), Field(decimal_places=4)]}, "a", FORWARD),
     ({"a": str | list[str]}, {"a": Annotated[str | list[str], Field(max_length=2)]}, "a", BACKWARD),
     ({"a": Side}, {"a": Annotated[Side, Field(min_length=1)]}, "a", BACKWARD),
     # Whole numbers that become others, and back.
@@ -179,6 +204,8 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str, frozenset[str]]] = [
     ({"a": Leg | LegInCents}, {"a": LegInCents}, "a", BACKWARD),
     ({"a": Leg}, {"a": Leg | LegInCents}, "a", FORWARD),
     ({"a": Cat | Dog}, {"a": Dog | NarrowCat}, "a.lives", BACKWARD),
+    ({"a": Annotated[Cat | Dog, Field(discriminator="kind")]},
+     {"a": Annotated[Dog | NarrowCat, Field(discriminator="kind")]}, "a.lives", BACKWARD),
     ({"a": Branch}, {"a": NarrowBranch}, "a.leaves", BACKWARD),
     ({"a": Node}, {"a": NarrowNode}, "a.leaves", BACKWARD),
     ({"a": Branch, "b": Branch}, {"a": Branch, "b": NarrowBranch}, "b.leaves", BACKWARD),
@@ -272,6 +299,22 @@ TO_NINE = {"type": "integer", "maximum": 9}
         ({"type": "integer", "minimum": float("inf")}, {"type": "integer", "minimum": 1},
          ["a: is at least 1, it was at least Infinity"]),
         ({"minimum": 1, "exclusiveMinimum": "2026-01-15"}, {"minimum": 1}, []),
+        ({"type": "integer", "minimum": 1}, {"minimum": 1}, ["a: is of any kind, it was integer"]),
+        ({"type": "number", "minimum": 1}, {"minimum": 1}, ["a: is of any kind, it was number"]),
+        ({"minimum": 1}, {"type": "integer", "minimum": 1},
+         ["a: must be integer, it was of any kind"]),
+        ({"minimum": 1}, {"type": "number", "minimum": 1},
+         ["a: must be number, it was of any kind"]),
+        ({"type": "number"}, {"type": "number", "maximum": 1e25},
+         ["a: is at most 10000000000000000000000000, it was not bounded above"]),
+        ({"type": "string"}, {"type": "string", "maxLength": 9},
+         ["a: maxLength is 9, it was not limited"]),
+        ({"type": "integer"}, {"type": "integer", "multipleOf": 2},
+         ["a: is a multiple of 2, it was of anything"]),
+        ({"type": "string", "pattern": "x"}, {"type": "string"},
+         ["a: pattern is not limited, it was x"]),
+        ({"type": "integer", "minimum": 0.5}, {"type": "integer", "minimum": 1}, []),
+        ({"type": "integer", "maximum": 8.5}, {"type": "integer", "maximum": 8}, []),
         ({"type": "integer", "exclusiveMinimum": 0.5}, {"type": "integer", "minimum": 1}, []),
         ({"type": "integer", "exclusiveMaximum": 9}, {"type": "integer", "maximum": 8}, []),
         ({"enum": ["x", None]}, {"enum": ["x"]}, ["a: may no longer be null"]),

@@ -340,6 +340,8 @@ CENTS = A[Decimal, F(max_digits=9, decimal_places=2)]
         (CENTS, A[Decimal, F(decimal_places=2)], FORWARD),
         (CENTS, A[Decimal, F(max_digits=9, decimal_places=4)], BOTH),
         (A[date, F(ge=DAY)], A[date, F(ge=DAY - timedelta(days=1))], FORWARD),
+        (A[date, F(gt=DAY)], A[date, F(gt=DAY - timedelta(days=1))], FORWARD),
+        (A[date, F(lt=DAY)], A[date, F(lt=DAY - timedelta(days=1))], BACKWARD),
         (A[str, F(pattern="a")], A[str, F(pattern=re.compile("a", re.IGNORECASE))], BOTH),
         (dict[int, int], dict[A[int, F(gt=-1)], int], BACKWARD),
         (dict[int, int], dict[Any, int], BOTH),
