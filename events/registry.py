@@ -14,6 +14,7 @@ from events.compatibility import PROMISED, Compatibility
 from events.conf import bus_settings
 from events.envelope import domain_of, stream_name
 from events.errors import ConfigurationError, UnknownType
+from events.failures import message_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,13 +305,15 @@ def _check(entry: EventType) -> None:
     try:
         example = entry.payload.model_validate(entry.example)
     except ValueError as error:
-        raise ConfigurationError(f"{entry.name}: its example does not validate: {error}") from error
+        raise ConfigurationError(
+            f"{entry.name}: its example does not validate: {message_of(error)}"
+        ) from error
     try:
         entry.payload.model_validate(example.model_dump(mode="json", exclude_none=True))
     except ValueError as error:
         raise ConfigurationError(
             f"{entry.name}: its example does not validate as it is written on the bus, so nobody "
-            f"could read it: leave out what changes the names or adds fields. {error}"
+            f"could read it: leave out what changes the names or adds fields. {message_of(error)}"
         ) from error
 
 

@@ -104,8 +104,9 @@ def test_a_field_that_is_marked_as_a_whole_may_hold_marks() -> None:
 
 
 def test_an_example_that_does_not_validate_is_refused_at_once() -> None:
-    with pytest.raises(ConfigurationError, match="example does not validate"):
+    with pytest.raises(ConfigurationError, match="example does not validate") as refused:
         event_type("Parcel.Lost", entity="user_id", owner="parcels", example={})(Shipped)
+    assert "pydantic.dev" not in str(refused.value)
 
 
 class Renamed(Shipped):
@@ -131,7 +132,7 @@ def test_a_payload_that_nobody_could_read_as_it_is_written_is_refused(
 ) -> None:
     declare = event_type("Parcel.Lost", entity="user_id", owner="p", example={"user_id": 1, **more})
 
-    with pytest.raises(ConfigurationError, match=rf"as it is written on the bus.*\n{wrong}\n"):
+    with pytest.raises(ConfigurationError, match=rf"as it is written on the bus.*: {wrong}: "):
         declare(model)
 
 
