@@ -17,7 +17,8 @@ from events.dead_letters import kept_closed, resolve_handled
 from events.envelope import now
 from events.failures import MOST_DELAY_S
 from events.groups import every, groups
-from events.models import DeadLetter, HandledEvent, SeenType, StoredEvent
+from events.models import DeadLetter, HandledEvent, Operation, SeenType, StoredEvent
+from events.operations.proposals import DRAFT_KEPT
 from events.registry import registry
 from events.seen import FORGOTTEN_AFTER
 from events.store import writing
@@ -96,7 +97,7 @@ def remove_old_rows() -> None:
 
     An event's marks go with it: whatever may still be delivered is then known to be done. Marks of
     events that were never stored go when the longest kept event would; letters by the settings
-    alone.
+    alone, drafts of operations after DRAFT_KEPT.
     """
     by_days: dict[int, Q] = {}
     usual = bus_settings().retention_days
@@ -119,6 +120,9 @@ def remove_old_rows() -> None:
         stored = StoredEvent.objects.filter(event_id=OuterRef("event_id"))
         _remove(closed.filter(~Exists(stored), state=DeadLetter.State.DISCARDED))
     _remove(SeenType.objects.filter(last_at__lt=now() - FORGOTTEN_AFTER))
+    _remove(
+        Operation.objects.filter(state=Operation.State.DRAFT, created_at__lt=now() - DRAFT_KEPT)
+    )
 
 
 def _remove_events(days: int, which: Q) -> None:

@@ -77,7 +77,9 @@ def step_up(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(back)
         request.session[WRONG] = request.session.get(WRONG, 0) + 1
         if request.session[WRONG] >= MOST_WRONG:
+            user_id = int(request.user.pk or 0)
             auth.logout(request)
+            live.recheck_sockets(user_id)
             return redirect(settings.LOGIN_URL)
         refused = "That is not your password. Nothing has happened."
     context = {"next": back, "refused": refused, "minutes": STEP_UP_S // 60}

@@ -19,7 +19,18 @@ from events.janitor import (
     remove_old_rows,
     trim_streams,
 )
-from events.models import ConsumerGroup, DeadLetter, HandledEvent, SeenType, StoredEvent
+from events.models import (
+    ConsumerGroup,
+    DeadLetter,
+    HandledEvent,
+    Operation,
+    OperationItem,
+    SeenType,
+    StoredEvent,
+)
+from events.operations import Actor, propose_replay
+from events.operations.proposals import DRAFT_KEPT
+from events.queries.letter_filter import LetterFilter
 from events.registry import registry
 from events.seen import note_seen
 from events.transport.base import RELEASED, ServerInfo
@@ -390,3 +401,20 @@ def test_a_producer_that_said_nothing_for_long_is_forgotten(db: None) -> None:
     remove_old_rows()
 
     assert list(SeenType.objects.values_list("producer", flat=True)) == ["new@1"]
+
+
+def test_a_draft_nobody_has_begun_goes_with_its_set_and_nothing_else_does(bus: Bus) -> None:
+    pk = letter()
+    olga = Actor("olga", "console", may_operate=True)
+    old, fresh, begun = (propose_replay(olga, LetterFilter(group="testers")) for _ in range(3))
+    Operation.objects.filter(pk__in=[old.pk, begun.pk]).update(
+        created_at=now() - DRAFT_KEPT - timedelta(minutes=1)
+    )
+    Operation.objects.filter(pk=begun.pk).update(state=Operation.State.RUNNING)
+
+    remove_old_rows()
+
+    assert set(Operation.objects.values_list("pk", flat=True)) == {fresh.pk, begun.pk}
+    operations = OperationItem.objects.values_list("operation", flat=True)
+    assert set(operations) == {fresh.pk, begun.pk}
+    assert DeadLetter.objects.filter(pk=pk).exists()
