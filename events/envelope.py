@@ -135,6 +135,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise InvalidEvent("event", (Problem(*_field_and_reason(error)),)) from error
 
 
+def readable(raw: bytes | str) -> Event | None:
+    """The event that bytes are, None where they are none; its payload is not validated."""
+    try:
+        return Event.from_json(raw)
+    except InvalidEvent:
+        return None
+
+
 SEAL = "seal"
 
 NO_JSON = (TypeError, ValueError, OverflowError, RecursionError, msgspec.EncodeError)

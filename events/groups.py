@@ -276,11 +276,15 @@ def groups() -> tuple[Group, ...]:
     )
 
 
+def find(name: str) -> Group | None:
+    """The declared group of this name; None where no installed app declares it."""
+    return next((declared for declared in groups() if declared.name == name), None)
+
+
 def group(name: str) -> Group:
     """The declared group of this name. Raises ConfigurationError naming those there are."""
-    for declared in groups():
-        if declared.name == name:
-            return declared
+    if (declared := find(name)) is not None:
+        return declared
     known = ", ".join(declared.name for declared in groups())
     raise ConfigurationError(f"no group is called {name!r}; declared are {known}")
 

@@ -15,6 +15,11 @@ def retry_stream(stream: str, group: str) -> str:
     return f"{{{stream}}}:retry:{group}"
 
 
+def source(stream: str, group: str, *, retry: bool) -> str:
+    """Where an entry of a group stands: on the stream itself, or on the group's retry stream."""
+    return retry_stream(stream, group) if retry else stream
+
+
 def due(stream: str, group: str) -> str:
     """Sorted set: event id -> time (ms) at which its retry is due. Written by settle, emptied by
     promotion."""

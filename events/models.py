@@ -136,6 +136,9 @@ class DeadLetter(models.Model):
 
     OPEN = (State.NEW, State.INVESTIGATING, State.REPLAYING)
 
+    REPLAYABLE = (State.NEW, State.INVESTIGATING)
+    """Open, and not on its way already."""
+
     group_name = models.CharField(max_length=100)
     event_id = models.UUIDField(null=True)
     """None when the entry was too malformed to have one."""

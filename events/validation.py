@@ -22,7 +22,16 @@ from pydantic import (
 )
 
 from events.conf import bus_settings
-from events.envelope import NO_JSON, Event, body_if_sealed, made_by, new_event_id, now, sealed
+from events.envelope import (
+    NO_JSON,
+    Event,
+    body_if_sealed,
+    made_by,
+    new_event_id,
+    now,
+    readable,
+    sealed,
+)
 from events.errors import InvalidEvent, Problem, problems_in
 from events.failures import message_of
 from events.quoting import quoted, told
@@ -227,6 +236,16 @@ def understood(event: Event) -> tuple[Event, Payload]:
         event = replace(event, event_type=entry.name)
     payload = _payload(entry, event.data)
     return (event, payload) if registry.is_newest(entry) else _newest(entry, event)
+
+
+def understandable(raw: bytes | str) -> Event | None:
+    """The event that bytes are, as handlers see it; None where they are none, or it does not
+    validate."""
+    event = readable(raw)
+    try:
+        return understood(event)[0] if event else None
+    except InvalidEvent:
+        return None
 
 
 def _newest(entry: EventType, event: Event) -> tuple[Event, Payload]:

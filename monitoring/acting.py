@@ -41,6 +41,13 @@ def step_up_link(request: HttpRequest, back: str = "") -> str:
     return f"{reverse('step-up')}?{urlencode({'next': back or request.get_full_path()})}"
 
 
+def step_up_if_missing(request: HttpRequest, refused: str, role: Role, back: str = "") -> str:
+    """The same link where nothing but the password is missing; empty where it would not help."""
+    if not refused or stepped_up(request) or may_not(request, role, ""):
+        return ""
+    return step_up_link(request, back)
+
+
 def may_not_of_size(request: HttpRequest, count: int, verb: str) -> str:
     """Why this user may not do it to so many, empty when they may: for a button's title."""
     refused = may_not(request, Role.OPERATOR, verb)

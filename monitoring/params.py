@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, get_origin
+from typing import Annotated, TypeVar, get_origin
 
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from events.errors import problems_in
+
+REASON_LENGTH = 500
+"""Characters of the reason for an action."""
+
+Reason = Annotated[str, Field(max_length=REASON_LENGTH)]
 
 Params = TypeVar("Params", bound=BaseModel)
 

@@ -1,19 +1,17 @@
-"""Dead letters that a command chooses by search: looked at, frozen, asked about, waited for."""
+"""Dead letters that a command chooses by search: looked at, frozen, asked about."""
 
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.core.management.base import CommandError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from events.envelope import now
 from events.errors import Refused
 from events.management.actors import at_the_shell
+from events.management.awaiting import loaded
 from events.management.output import when
 from events.models import Operation
 from events.operations import (
@@ -24,14 +22,11 @@ from events.operations import (
     propose_replay,
     withdraw,
 )
-from events.queries import operations
 from events.queries.letter_filter import LetterFilter
 from events.queries.letter_search import SearchError, narrowed, parse
 from events.queries.operation_plan import OperationPlan, plan_of
 from events.queries.operations import OperationView
 from events.queries.words import duration, plural
-
-LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +101,7 @@ def freeze(wish: Wish) -> Look:
     except Refused as refused:
         raise CommandError(str(refused), returncode=1) from refused
     plan = None if wish.verb in DECISIONS else plan_of(draft.pk)
-    return Look(_view(draft.pk), plan)
+    return Look(loaded(draft.pk), plan)
 
 
 def go(look: Look, wish: Wish) -> Operation:
@@ -135,34 +130,3 @@ def agreed(look: Look, wish: Wish) -> bool:
             returncode=1,
         )
     return input(f"{wish.verb.capitalize()} {look.operation.total:,}? [y/N] ").lower() == "y"
-
-
-def outcome(pk: int, wait_s: float) -> OperationView:
-    """The operation once it is done, or as it stands after `wait_s`; on a terminal with a bar."""
-    deadline = time.monotonic() + wait_s
-    view = _view(pk)
-    with _bar(quiet=not wait_s) as bar:
-        task = bar.add_task(f"operation {pk}", total=view.total, completed=view.ended)
-        while not view.done and time.monotonic() < deadline:
-            time.sleep(LOOK_EVERY_S)
-            view = _view(pk)
-            bar.update(task, completed=view.ended)
-    return view
-
-
-def _bar(*, quiet: bool) -> Progress:
-    console = Console(stderr=True, quiet=quiet or not sys.stderr.isatty())
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, transient=True)
-
-
-def _view(pk: int) -> OperationView:
-    view = operations.load(pk)
-    if view is None:
-        raise CommandError(f"Operation {pk} is gone.", returncode=1)
-    return view

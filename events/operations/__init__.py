@@ -13,7 +13,7 @@
     move_group, undo_move let a paused group go on from another place, and back
     handle_again          have a group forget what it has handled, and send it that once more
     detach_group          take a group nobody declares off its streams
-    rehearse_letter, rehearse_event  run the handlers on one event and roll everything back
+    rehearse_letter       run the handlers on a dead letter's event and roll everything back
     publish_test_event    publish one event marked synthetic
     run_retries_now       make waiting retries of a group due at once
     give_up_retries       make dead letters of them
@@ -45,7 +45,7 @@ from events.operations.pending import bury_pending, hand_back, repair_dangling
 from events.operations.permissions import MOST_WITHOUT_STEP_UP, note_step_up
 from events.operations.proposals import Manner, begin, propose_decision, propose_replay, withdraw
 from events.operations.redelivery import redeliver_waiting
-from events.operations.rehearsal import rehearse_event, rehearse_letter
+from events.operations.rehearsal import rehearse_letter
 from events.operations.replays import replay_dead_letters
 from events.operations.running import advance_operations
 from events.operations.shadows import advance_shadows
@@ -93,7 +93,6 @@ __all__ = [
     "propose_replay",
     "publish_test_event",
     "redeliver_waiting",
-    "rehearse_event",
     "rehearse_letter",
     "remove_consumer",
     "repair_dangling",

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from django.db import connection
-from django.db.models import Value
-
 from events.audit import Actor, record
 from events.envelope import now
 from events.errors import Refused
-from events.groups import Group, groups
+from events.groups import Group
 from events.models import Operation
+from events.operations.freezing import freeze
 from events.operations.modes import HANDLE_AGAIN
 from events.operations.permissions import check_admin, check_reason, check_stepped_up
-from events.operations.proposals import Manner
+from events.operations.proposals import Manner, check_alone
 from events.operations.running import advance_now
-from events.operations.sets import HISTORY
+from events.operations.sets import HISTORY, declared
 from events.queries.group_again import MOST_AGAIN, Again, handled, why_not
 from events.store import after_commit, writing
-
-COLUMNS = ("operation_id", "event_id", "stream", "state", "told")
 
 
 def handle_again(
@@ -76,25 +72,15 @@ def handle_again(
             events=expected,
             asked=operation.asked,
         )  # whoever else begins one waits here
-        others = Operation.objects.filter(
-            kind=HISTORY, group_name=name, state__in=Operation.UNDER_WAY
-        )
-        if pk := others.exclude(pk=operation.pk).values_list("pk", flat=True).first():
-            raise Refused(
-                f"Operation {pk} over stored events of {name} is under way: end it first."
-            )
-        _freeze(operation, group, asked)
-        operation.total = operation.items.count()
+        check_alone(operation)
+        freeze(operation, handled(group, asked).order_by("seq"))
         _check_count(operation.total, expected)
-        operation.save(update_fields=["total"])
         after_commit(advance_now)
     return operation
 
 
 def _repeatable(name: str) -> Group:
-    group = next((declared for declared in groups() if declared.name == name), None)
-    if group is None:
-        raise Refused(f"No installed app declares the group {name}.")
+    group = declared(name)
     if refused := why_not(group):
         raise Refused(refused)
     return group
@@ -107,17 +93,3 @@ def _check_count(count: int, expected: int) -> None:
         raise Refused(f"{count:,} events are more than {MOST_AGAIN:,}: choose a shorter time.")
     if count != expected:
         raise Refused(f"{expected:,} events were shown, and {count:,} are there now: look again.")
-
-
-def _freeze(operation: Operation, group: Group, asked: Again) -> None:
-    """Write the set in one statement, in the order in which the events were accepted."""
-    rows = handled(group, asked).order_by("seq")
-    values = rows.annotate(
-        operation=Value(operation.pk), waiting=Value("waiting"), nothing=Value("")
-    ).values_list("operation", "event_id", "stream", "waiting", "nothing")
-    sql, params = values.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO events_operationitem ({', '.join(COLUMNS)}) {sql}",
-            params,
-        )

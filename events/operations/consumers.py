@@ -5,8 +5,9 @@ from __future__ import annotations
 from events import transport
 from events.audit import Actor, record
 from events.errors import Refused
-from events.operations.mending import answering, declared, pairs_of, recorded
+from events.operations.mending import answering, pairs_of, recorded
 from events.operations.permissions import check_operator, check_reason
+from events.operations.sets import declared
 from events.store import writing
 from events.transport.base import RELEASED
 

@@ -30,8 +30,9 @@ def resume(actor: Actor, pk: int, reason: str = "") -> Operation:
 
 
 def cancel(actor: Actor, pk: int, reason: str = "") -> Operation:
-    """Send nothing more, for good; what is with the group goes on, what waits for the bus does not.
-    Raises Refused."""
+    """Send nothing more, for good; what is with the group goes on. Dead letters that wait for the
+    bus are open again; stored events, whose marks may be forgotten by then, still go. Raises
+    Refused."""
     return _move(actor, pk, reason, "cancel", Operation.UNDER_WAY, State.CANCELLED)
 
 

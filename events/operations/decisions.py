@@ -19,6 +19,7 @@ from events.operations.sets import (
     check_letters,
     frozen_at,
     note_failed_again,
+    skip,
     why_skipped,
 )
 from events.store import writing
@@ -83,8 +84,8 @@ def decide(actor: Actor, ids: Sequence[int], reason: str, decision: Decision) ->
 def carry_out(operation: Operation, decision: Decision) -> None:
     """Decide on the next AT_ONCE of an operation's frozen set; call it in its transaction.
 
-    Letters that are not any more as they were shown are left alone and said to be. Seven
-    statements.
+    Letters that are not any more as they were shown are left alone and said to be. Six statements,
+    and one for each reason.
     """
     at = now()
     waiting = operation.items.filter(state=OperationItem.State.WAITING).order_by("pk")[:AT_ONCE]
@@ -98,12 +99,8 @@ def carry_out(operation: Operation, decision: Decision) -> None:
     operation.items.filter(pk__in=done).update(
         state=OperationItem.State.HANDLED, sent_at=at, ended_at=at
     )
-    for item, pk in letter_of.items():
-        if pk not in fit:
-            told = why_skipped(letters.get(pk), decision.takes)
-            operation.items.filter(pk=item).update(
-                state=OperationItem.State.SKIPPED, told=told, ended_at=at
-            )
+    left = {item: letters.get(pk) for item, pk in letter_of.items() if pk not in fit}
+    skip(operation, {pk: why_skipped(row, decision.takes) for pk, row in left.items()}, at)
 
 
 def _as_shown(letter: DeadLetter, decision: Decision, as_of: datetime) -> bool:

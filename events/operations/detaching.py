@@ -5,7 +5,7 @@ from __future__ import annotations
 from events import transport
 from events.audit import Actor, record
 from events.errors import Refused
-from events.groups import groups
+from events.groups import find
 from events.models import PausedGroup
 from events.operations.permissions import check_admin, check_reason, check_stepped_up
 from events.queries import leftovers
@@ -24,7 +24,7 @@ def detach_group(actor: Actor, name: str, *, expected: int, typed: str, reason: 
     check_admin(actor, "detach groups")
     check_stepped_up(actor, f"detach {name}")
     check_reason(reason, "detachment")
-    if name in {group.name for group in groups()}:
+    if find(name) is not None:
         raise Refused(
             f"{name} is declared by an installed app, whose workers would set it up again: pause"
             " it, or take the app away first."

@@ -10,7 +10,7 @@ from events.models import DeadLetter, EditedPayload, Operation
 from events.operations.permissions import check_operator, check_reason
 from events.operations.redelivery import redeliver_now
 from events.operations.replays import new_replay, put_on_their_way
-from events.operations.sets import REPLAYABLE, check_declared, check_letters
+from events.operations.sets import REPLAYABLE, check_letters, receiver
 from events.queries.letter_edit import editable, edited
 from events.store import after_commit, writing
 
@@ -30,7 +30,7 @@ def replay_edited(actor: Actor, pk: int, sent: Mapping[str, str], reason: str) -
         letters = list(DeadLetter.objects.select_for_update().filter(pk=pk))
         check_letters([pk], letters, REPLAYABLE, "edit and replay")
         letter = letters[0]
-        check_declared(letter.group_name)
+        receiver(letter.group_name)
         made = edited(editable(letter), sent)
         if made.wrong:
             raise Refused(

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from events.audit import Actor, record
 from events.envelope import now
 from events.errors import Refused
-from events.groups import groups
 from events.models import Operation, PausedGroup
 from events.operations.permissions import check_operator, check_reason
+from events.operations.sets import declared
 from events.queries.moved import MOVE
 from events.store import writing
 
@@ -28,8 +28,7 @@ def pause_group(actor: Actor, name: str, reason: str) -> PausedGroup:
     """
     check_operator(actor, "pause groups")
     check_reason(reason, "pause")
-    if name not in {group.name for group in groups()}:
-        raise Refused(f"No installed app declares the group {name}: there is nothing to pause.")
+    declared(name, "there is nothing to pause")
     with writing():
         record(actor, "group.pause", name, reason.strip())  # whoever else does it waits here
         if found := PausedGroup.objects.filter(group_name=name).first():

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import Value
-
 from events.audit import Actor
 from events.envelope import now
 from events.errors import Refused
-from events.groups import group as declared
 from events.models import Operation
+from events.operations.freezing import freeze
 from events.operations.modes import HANDLE_AGAIN, MODES, SHADOW, check_mode
 from events.operations.permissions import check_admin, check_operator
-from events.operations.sets import HISTORY, REHEARSED, check_declared
+from events.operations.sets import HISTORY, REHEARSED, receiver
 from events.queries.history_filter import HistoryFilter
 from events.queries.type_names import meant
 from events.store import writing
 
 MOST_EVENTS = 100_000
 """Most stored events of one operation."""
-
-ITEM_COLUMNS = ("operation_id", "event_id", "stream", "state", "told")
-
-COLUMN_VALUES = ("operation", "event_id", "stream", "waiting", "nothing")
 
 
 def propose_history(actor: Actor, group_name: str, chosen: HistoryFilter, mode: str) -> Operation:
@@ -40,9 +33,8 @@ def propose_history(actor: Actor, group_name: str, chosen: HistoryFilter, mode: 
         raise Refused(f"{mode!r} is no way to replay history: say {', '.join(MODES)}.")
     if mode == HANDLE_AGAIN:
         check_admin(actor, "have events handled again")
-    check_declared(group_name)
+    group = receiver(group_name)
     _check_filter(chosen)
-    group = declared(group_name)
     rows = chosen.rows(group)
     with writing():
         counted = rows.order_by("seq")[: MOST_EVENTS + 1].count()
@@ -68,9 +60,7 @@ def propose_history(actor: Actor, group_name: str, chosen: HistoryFilter, mode: 
             details={"mode": mode, "types": types},
             created_at=at,
         )
-        _freeze(operation, chosen, group_name)
-        operation.total = operation.items.count()
-        operation.save(update_fields=["total"])
+        freeze(operation, rows.order_by("seq"))
     return operation
 
 
@@ -84,15 +74,3 @@ def _check_filter(chosen: HistoryFilter) -> None:
             UUID(chosen.correlation)
         except ValueError:
             raise Refused(f"{chosen.correlation} is no correlation id: give a UUID.") from None
-
-
-def _freeze(operation: Operation, chosen: HistoryFilter, group_name: str) -> None:
-    """Write the set in one statement, oldest first."""
-    rows = chosen.rows(declared(group_name)).order_by("seq")
-    values = rows.annotate(
-        operation=Value(operation.pk), waiting=Value("waiting"), nothing=Value("")
-    )
-    sql, params = values.values_list(*COLUMN_VALUES).query.sql_with_params()
-    columns = ", ".join(ITEM_COLUMNS)
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO events_operationitem ({columns}) {sql}", params)

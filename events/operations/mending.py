@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from events.errors import BusRefused, BusUnavailable, Refused
-from events.groups import Group, groups
+from events.groups import Group
 from events.transport.base import GroupMissing
 
 logger = logging.getLogger(__name__)
@@ -24,14 +24,6 @@ class Mended:
     done: tuple[str, ...]
     left: tuple[str, ...] = ()
     """Was not as it was shown any more, and was left alone."""
-
-
-def declared(name: str) -> Group:
-    """The group of this name; Refused where no installed app declares it."""
-    found = next((group for group in groups() if group.name == name), None)
-    if found is None:
-        raise Refused(f"No installed app declares the group {name}: look at the list of groups.")
-    return found
 
 
 def pairs_of(group: Group) -> list[tuple[str, str]]:

@@ -7,10 +7,9 @@ from collections.abc import Collection
 from events.audit import Actor
 from events.errors import Refused
 from events.groups import Group
-from events.groups import group as declared
 from events.models import Operation
 from events.operations.permissions import check_admin, check_stepped_up
-from events.operations.sets import check_declared
+from events.operations.sets import receiver
 
 CATCH_UP, HANDLE_AGAIN, SHADOW = "catch up", "handle again", "shadow"
 """``details["mode"]`` of an operation: leave out what the inbox knows; have it forget that;
@@ -58,5 +57,4 @@ def check_begin(actor: Actor, operation: Operation, typed: str) -> None:
                 f"Type the name of the group, {operation.group_name}, to have it handle again "
                 "what it has handled."
             )
-    check_declared(operation.group_name)
-    check_mode(declared(operation.group_name), mode, operation.details.get("types", ()))
+    check_mode(receiver(operation.group_name), mode, operation.details.get("types", ()))

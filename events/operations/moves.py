@@ -10,11 +10,12 @@ from events import transport
 from events.audit import Actor, record
 from events.envelope import now
 from events.errors import BusRefused, BusUnavailable, Refused
-from events.groups import Group, groups
+from events.groups import Group
 from events.models import Operation, PausedGroup
 from events.operations.group_pauses import under_way
 from events.operations.modes import CATCH_UP
 from events.operations.permissions import check_operator, check_reason, check_stepped_up
+from events.operations.sets import declared
 from events.queries.group_move import (
     LAST,
     Step,
@@ -61,7 +62,7 @@ def move_group(actor: Actor, name: str, ways: Sequence[Way], reason: str, to: st
     check_operator(actor, "move groups")
     check_stepped_up(actor, f"move {name}")
     check_reason(reason, "move")
-    group = _declared(name)
+    group = declared(name)
     if not ways:
         raise Refused(f"{name} stands there already: there is nothing to move.")
     _check_at_rest(group)
@@ -97,7 +98,7 @@ def undo_move(actor: Actor, pk: int, reason: str) -> Operation:
         record(actor, "group.undo-move", name, reason.strip(), operation=pk)
         if refused := why_not_undone(operation):
             raise Refused(refused)
-        _check_at_rest(_declared(name))
+        _check_at_rest(declared(name))
         gone = 0
         for step in operation.details["steps"]:  # within the transaction: doing it twice is no harm
             standing = Standing(step["before"], tuple(map(tuple, step["pending"])))
@@ -113,13 +114,6 @@ def undo_move(actor: Actor, pk: int, reason: str) -> Operation:
         operation.state_reason = f"undone by {actor.name}: {reason.strip()}"
         operation.save(update_fields=["details", "state", "state_reason"])
     return operation
-
-
-def _declared(name: str) -> Group:
-    found = next((group for group in groups() if group.name == name), None)
-    if found is None:
-        raise Refused(f"No installed app declares the group {name}.")
-    return found
 
 
 def _check_at_rest(group: Group) -> None:

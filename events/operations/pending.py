@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from events import transport
 from events.audit import Actor, record
 from events.dead_letters import Burial, bury
-from events.envelope import Event, now
-from events.errors import BusRefused, BusUnavailable, InvalidEvent, Refused
+from events.envelope import now
+from events.errors import BusRefused, BusUnavailable, Refused
 from events.failures import fingerprint, storable
 from events.groups import Group
 from events.models import DeadLetter
@@ -17,17 +17,17 @@ from events.operations.mending import (
     afterwards,
     answering,
     check_number,
-    declared,
     names,
     recorded,
 )
 from events.operations.permissions import check_operator, check_reason, check_size
+from events.operations.sets import declared
 from events.queries.lost import Stored, stored_at
 from events.queries.words import plural
 from events.store import writing
 from events.transport.base import Delivery, Failure, Handled, Redelivery
 from events.transport.mending import Held, PendingEntry
-from events.validation import understood
+from events.validation import understandable
 
 SET_ASIDE = "SetAside"
 """Class of the error by which an operator ends what no worker has ended."""
@@ -168,7 +168,7 @@ def _record(
 
 
 def _bury(group: Group, entry: PendingEntry, delivery: Delivery, actor: Actor, reason: str) -> None:
-    event = _event(delivery)
+    event = understandable(delivery.body)
     handlers = [one.name for one in group.handlers if event is not None and one.wants(event)]
     consumer = storable(entry.held.consumer)
     message = storable(
@@ -193,13 +193,6 @@ def _bury(group: Group, entry: PendingEntry, delivery: Delivery, actor: Actor, r
             worker=consumer,
         )
     )
-
-
-def _event(delivery: Delivery) -> Event | None:
-    try:
-        return understood(Event.from_json(delivery.body))[0]
-    except InvalidEvent:
-        return None
 
 
 def _redelivery(held: Held, known: Stored) -> Redelivery:

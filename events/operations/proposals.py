@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from events.audit import Actor, record
 from events.envelope import now
 from events.errors import Refused
 from events.models import DeadLetter, Operation, OperationItem
 from events.operations.decisions import DECISIONS, Decision
+from events.operations.freezing import freeze
 from events.operations.modes import check_begin
 from events.operations.permissions import check_operator, check_reason, check_size
 from events.operations.running import advance_now
@@ -21,18 +21,14 @@ from events.operations.sets import (
     HISTORY,
     REPLAYABLE,
     check_chosen,
-    check_declared,
     note_failed_again,
+    receiver,
 )
 from events.queries.letter_filter import LetterFilter
 from events.store import after_commit, writing
 
 DRAFT_KEPT = timedelta(days=1)
 """A draft nobody has confirmed is removed after this time."""
-
-ITEM_COLUMNS = ("operation_id", "letter_id", "event_id", "stream", "state", "told")
-
-COLUMN_VALUES = ("operation", "pk", "event_id", "stream", "waiting", "nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +123,7 @@ def _draft(
         not_included=rows.exclude(shown).count(),
         created_at=now(),
     )
-    _freeze(operation, rows.filter(shown))
-    operation.total = operation.items.count()
-    operation.save(update_fields=["total"])
+    freeze(operation, rows.filter(shown).order_by("pk"), letter_id=F("pk"))
     return operation
 
 
@@ -155,7 +149,7 @@ def begin(actor: Actor, pk: int, reason: str, manner: Manner, typed: str = "") -
         if operation.kind in DECISIONS:
             manner = Manner(ramp=False)  # nothing is run that could fail
         else:
-            check_declared(operation.group_name)
+            receiver(operation.group_name)
             check_begin(actor, operation, typed)
         record(
             actor,
@@ -168,7 +162,7 @@ def begin(actor: Actor, pk: int, reason: str, manner: Manner, typed: str = "") -
         )  # whoever else begins one waits here
         note_failed_again(operation.items.filter(letter__state__in=REPLAYABLE).values("letter"))
         _check_free(operation)
-        _check_alone(operation)
+        check_alone(operation)
         operation.state, operation.started_at = Operation.State.RUNNING, now()
         operation.actor, operation.via, operation.reason = actor.name, actor.via, reason.strip()
         operation.ramp, operation.stop_percent = manner.ramp, manner.stop_percent
@@ -192,18 +186,7 @@ def withdraw(actor: Actor, pk: int) -> None:
         operation.delete()
 
 
-def _freeze(operation: Operation, rows: QuerySet[DeadLetter]) -> None:
-    """Write the set in one statement, oldest first."""
-    values = rows.order_by("pk").annotate(
-        operation=Value(operation.pk), waiting=Value("waiting"), nothing=Value("")
-    )
-    sql, params = values.values_list(*COLUMN_VALUES).query.sql_with_params()
-    columns = ", ".join(ITEM_COLUMNS)
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO events_operationitem ({columns}) {sql}", params)
-
-
-def _check_alone(operation: Operation) -> None:
+def check_alone(operation: Operation) -> None:
     """Refuse a second one over stored events of a group: the inbox could forget an event twice."""
     if operation.kind != HISTORY:
         return

@@ -36,9 +36,8 @@ def redeliver_waiting() -> None:
     """Put replays on the retry streams of their groups. Raises BusUnavailable.
 
     One at a time, or an event would be put there twice: whoever asks for a replay does it at once,
-    and the job looks every half second, but not while the console is
-    read-only. Who finds another at it leaves the rest to the next look.
-    One call of the bus and one statement for a hundred of them.
+    and the job looks every half second, but not while the console is read-only. Who finds another
+    at it leaves the rest to the next look. One call of the bus and one statement for a hundred.
     """
     if bus_settings().read_only:
         return

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from uuid import UUID
 
 from events.audit import Actor, record
 from events.errors import Refused
-from events.groups import group as declared
-from events.models import DeadLetter, StoredEvent
+from events.models import DeadLetter
 from events.operations.permissions import check_operator
-from events.operations.sets import check_declared
+from events.operations.sets import receiver
 from events.operations.stage import Rehearsal, rehearsed
 from events.store import writing
 
@@ -32,35 +30,20 @@ def rehearse_letter(actor: Actor, pk: int, body: bytes | None = None) -> Rehears
     letter = DeadLetter.objects.filter(pk=pk).first()
     if letter is None:
         raise Refused(f"There is no dead letter {pk}.")
-    check_declared(letter.group_name)
+    group = receiver(letter.group_name)
     if letter.kind == DeadLetter.Kind.POISON:
         raise Refused(
             f"Dead letter {pk} is poison: it ended the workers that handled it, or is no event at "
             "all. A rehearsal would end this process too, or run nothing."
         )
     found = rehearsed(
-        declared(letter.group_name),
+        group,
         letter.stream,
         letter.event_id,
         bytes(letter.body) if body is None else body,
     )
     found = replace(found, edited=body is not None)
     _note(actor, f"dead letter {pk}", found)
-    return found
-
-
-def rehearse_event(actor: Actor, event_id: UUID, group_name: str) -> Rehearsal:
-    """The same for a stored event and a declared group that reads its type."""
-    check_operator(actor, "rehearse")
-    check_declared(group_name)
-    row = StoredEvent.objects.filter(event_id=event_id).first()
-    if row is None:
-        raise Refused(f"There is no event {event_id} in the store.")
-    group = declared(group_name)
-    if row.event_type not in group.reads:
-        raise Refused(f"{group_name} does not read {row.event_type}: it would run nothing.")
-    found = rehearsed(group, row.event.get_stream_name(), event_id, row.body.encode())
-    _note(actor, f"event {event_id}", found)
     return found
 
 

@@ -12,10 +12,10 @@ from events.operations.redelivery import redeliver_now
 from events.operations.sets import (
     REPLAYABLE,
     check_chosen,
-    check_declared,
     check_letters,
     check_one_group,
     note_failed_again,
+    receiver,
 )
 from events.store import after_commit, writing
 
@@ -37,7 +37,7 @@ def replay_dead_letters(actor: Actor, ids: Sequence[int], reason: str) -> Operat
         letters = list(DeadLetter.objects.select_for_update().filter(pk__in=wanted).order_by("pk"))
         check_letters(wanted, letters, REPLAYABLE, "replay")
         group = check_one_group(letters)
-        check_declared(group)
+        receiver(group)
         operation = new_replay(actor, group, len(wanted), reason.strip())
         put_on_their_way(operation, letters)
         record(

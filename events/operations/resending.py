@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from events.groups import groups
+from events.groups import find
 from events.models import ConsumerGroup, DeadLetter, HandledEvent, Operation, OperationItem
 from events.operations.modes import HANDLE_AGAIN
+from events.operations.sets import skip
 
 LOOKED_AT = 1_000
 """Most waiting items one step looks at: those the group knows cost no more than a look."""
@@ -26,7 +27,7 @@ def send_events(operation: Operation, count: int, at: datetime) -> int:
     items = _without_letters(operation, items, at)
     if _keeps_no_inbox(operation.group_name):
         told = "the group keeps no inbox: nobody could tell what became of it"
-        _skip(operation, [item.pk for item in items], told, at)
+        skip(operation, {item.pk: told for item in items}, at)
         return 0
     number = ConsumerGroup.objects.filter(name=operation.group_name).values_list("pk", flat=True)
     marks = HandledEvent.objects.filter(group=number.first())
@@ -37,7 +38,7 @@ def send_events(operation: Operation, count: int, at: datetime) -> int:
         looked_for = [item.event_id for item in items if item.event_id]
         known = set(marks.filter(event_id__in=looked_for).values_list("event_id", flat=True))
         done = [item.pk for item in items if item.event_id in known]
-        _skip(operation, done, "already handled", at)
+        skip(operation, dict.fromkeys(done, "already handled"), at)
         ready = [item for item in items if item.event_id not in known][:count]
     operation.items.filter(pk__in=[item.pk for item in ready]).update(state=Item.SENT, sent_at=at)
     return len(ready)
@@ -52,14 +53,10 @@ def _without_letters(
     ).exclude(state=DeadLetter.State.RESOLVED)
     buried = set(letters.values_list("event_id", flat=True))
     skipped = [one.pk for one in items if one.event_id in buried]
-    _skip(operation, skipped, "it is a dead letter of the group: replay that", at)
+    skip(operation, dict.fromkeys(skipped, "it is a dead letter of the group: replay that"), at)
     return [one for one in items if one.event_id not in buried]
 
 
-def _skip(operation: Operation, ids: Sequence[int], told: str, at: datetime) -> None:
-    if ids:
-        operation.items.filter(pk__in=ids).update(state=Item.SKIPPED, told=told, ended_at=at)
-
-
 def _keeps_no_inbox(name: str) -> bool:
-    return any(group.idempotent for group in groups() if group.name == name)
+    group = find(name)
+    return group is not None and group.idempotent

@@ -26,6 +26,7 @@ from events.operations.sets import (
     REPLAYABLE,
     frozen_at,
     note_failed_again,
+    skip,
     why_skipped,
 )
 from events.queries.moved import MOVE
@@ -210,13 +211,9 @@ def _send(operation: Operation, progress: Progress) -> None:
         state=DeadLetter.State.REPLAYING, redelivered_at=None, edit=None
     )
     operation.items.filter(pk__in=[one.pk for one in ready]).update(state=Item.SENT, sent_at=at)
-    skipped: dict[str, list[int]] = {}
-    for one in items:
-        if one.letter_id not in letters:
-            letter = found.get(one.letter_id) if one.letter_id else None
-            skipped.setdefault(why_skipped(letter, REPLAYABLE), []).append(one.pk)
-    for told, ids in skipped.items():
-        operation.items.filter(pk__in=ids).update(state=Item.SKIPPED, told=told, ended_at=at)
+    left = {one.pk: one.letter_id for one in items if one.letter_id not in letters}
+    told = {pk: why_skipped(found.get(letter or 0), REPLAYABLE) for pk, letter in left.items()}
+    skip(operation, told, at)
     _note_sent(operation, len(ready), at)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from events.errors import Refused
-from events.groups import groups
+from events.groups import Group, find
 from events.models import DeadLetter, Operation, OperationItem
 
-REPLAYABLE = (DeadLetter.State.NEW, DeadLetter.State.INVESTIGATING)
-"""Open, and not on its way already."""
+REPLAYABLE = DeadLetter.REPLAYABLE
 
 HISTORY = "history"
 """Kind of an operation whose items are stored events, and no dead letters."""
@@ -54,13 +54,22 @@ def check_one_group(letters: Collection[DeadLetter]) -> str:
     return groups[0]
 
 
-def check_declared(group: str) -> None:
-    """Refuse a group that no installed app declares: nobody would ever read what is sent to it."""
-    if group not in {declared.name for declared in groups()}:
-        raise Refused(
-            f"No installed app declares the group {group}: nobody would run what is sent to it. "
-            "Install the app it belongs to, or discard these."
-        )
+def declared(name: str, otherwise: str = "look at the list of groups") -> Group:
+    """The group of this name. Raises Refused where no installed app declares it; `otherwise` ends
+    that sentence."""
+    group = find(name)
+    if group is None:
+        raise Refused(f"No installed app declares the group {name}: {otherwise}.")
+    return group
+
+
+def receiver(name: str) -> Group:
+    """The group of this name, that something is to be sent to. Raises Refused: nobody would ever
+    read it where no installed app declares the group."""
+    return declared(
+        name,
+        "nobody would run what is sent to it. Install the app it belongs to, or discard these",
+    )
 
 
 def frozen_at(operation: Operation) -> datetime:
@@ -77,6 +86,17 @@ def why_skipped(letter: DeadLetter | None, takes: Collection[str]) -> str:
     if letter.state not in takes:
         return f"it is {letter.state} meanwhile"
     return "something else became of it after it was shown"
+
+
+def skip(operation: Operation, told: Mapping[int, str], at: datetime) -> None:
+    """Note items as skipped, each with why: a statement for each reason. No item twice."""
+    by_reason: dict[str, list[int]] = defaultdict(list)
+    for pk, reason in told.items():
+        by_reason[reason].append(pk)
+    for reason, ids in by_reason.items():
+        operation.items.filter(pk__in=ids).update(
+            state=OperationItem.State.SKIPPED, told=reason, ended_at=at
+        )
 
 
 def note_failed_again(ids: Collection[int] | QuerySet[Any, Any]) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from events import transport
 from events.audit import Actor, record
 from events.dead_letters import Burial, bury
-from events.envelope import Event
-from events.errors import InvalidEvent, Refused
+from events.errors import Refused
 from events.failures import fingerprint
 from events.groups import Group
 from events.models import DeadLetter
@@ -18,15 +17,15 @@ from events.operations.mending import (
     afterwards,
     answering,
     check_number,
-    declared,
     names,
     pairs_of,
     recorded,
 )
 from events.operations.permissions import check_operator, check_reason, check_size
+from events.operations.sets import declared
 from events.store import writing
 from events.transport.mending import WaitingRetry
-from events.validation import understood
+from events.validation import understandable
 
 
 def run_retries_now(actor: Actor, group: str, event_ids: Sequence[str]) -> Mended:
@@ -102,7 +101,7 @@ def _hasten(group: Group, retries: Sequence[WaitingRetry]) -> None:
 
 
 def _bury(group: Group, retry: WaitingRetry, actor: Actor, reason: str) -> None:
-    event = _event(retry)
+    event = understandable(retry.body)
     last = retry.failures[-1] if retry.failures else None
     handlers = [one.name for one in group.handlers if event is not None and one.wants(event)]
     error = last.error if last else "GivenUp"
@@ -124,13 +123,6 @@ def _bury(group: Group, retry: WaitingRetry, actor: Actor, reason: str) -> None:
     if written and event is not None:
         letters = DeadLetter.objects.filter(group_name=group.name, event_id=event.event_id, note="")
         letters.update(note=f"given up by {actor.name}: {reason}")
-
-
-def _event(retry: WaitingRetry) -> Event | None:
-    try:
-        return understood(Event.from_json(retry.body))[0]
-    except InvalidEvent:
-        return None
 
 
 def _ids(retries: Sequence[WaitingRetry]) -> list[str]:

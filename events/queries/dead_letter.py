@@ -9,7 +9,7 @@ from typing import Any
 
 from events.dead_letters import kept_closed
 from events.envelope import Event, now
-from events.groups import Group, groups
+from events.groups import Group, find, groups
 from events.models import DeadLetter, HandledEvent, StoredEvent
 from events.privacy import masked, masked_text
 from events.queries.chain_steps import outcome_status
@@ -198,7 +198,7 @@ def choice(ids: Sequence[int], takes: Collection[str], verb: str) -> Choice:
 
 
 def _not_rehearsable(row: DeadLetter, event: Event | None) -> str:
-    group = next((group for group in groups() if group.name == row.group_name), None)
+    group = find(row.group_name)
     if group is None:
         return f"No installed app declares {row.group_name}: nothing can be rehearsed."
     if event is None:

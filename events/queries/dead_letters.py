@@ -12,8 +12,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from events.envelope import Event, domain_of, now
-from events.errors import InvalidEvent
+from events.envelope import Event, domain_of, now, readable
 from events.groups import groups
 from events.models import DeadLetter
 from events.privacy import masked_text
@@ -40,8 +39,7 @@ STATES: Mapping[Shown, tuple[str, ...]] = {
 Position = tuple[datetime, int]
 """When a letter failed last, and its number: its place in the list."""
 
-REPLAYABLE = (DeadLetter.State.NEW, DeadLetter.State.INVESTIGATING)
-"""Open, and not on its way already."""
+REPLAYABLE = DeadLetter.REPLAYABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +180,4 @@ def letter_of(row: DeadLetter, domains: Mapping[str, str]) -> Letter:
 
 def event_of(row: DeadLetter) -> Event | None:
     """The event a dead letter holds; None when its bytes are not one."""
-    try:
-        return Event.from_json(bytes(row.body))
-    except InvalidEvent:
-        return None
+    return readable(bytes(row.body))

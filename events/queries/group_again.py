@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
 
 from events.envelope import now
-from events.groups import Group, groups
+from events.groups import Group, find
 from events.models import ConsumerGroup, HandledEvent, StoredEvent
 
 MOST_AGAIN = 100_000
@@ -47,7 +47,7 @@ class AgainPreview:
 
 def preview(name: str, since: datetime, until: datetime) -> AgainPreview | None:
     """What it would be as of now; None for no such group. Two statements, over the whole range."""
-    group = next((declared for declared in groups() if declared.name == name), None)
+    group = find(name)
     if group is None:
         return None
     asked = Again(since, until, now())
@@ -69,7 +69,7 @@ def preview(name: str, since: datetime, until: datetime) -> AgainPreview | None:
 
 def why_not_named(name: str) -> str:
     """The same as `why_not`, of a group by its name."""
-    group = next((declared for declared in groups() if declared.name == name), None)
+    group = find(name)
     return why_not(group) if group else f"No installed app declares the group {name}."
 
 

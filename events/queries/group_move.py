@@ -11,7 +11,7 @@ from uuid import UUID
 from events import transport
 from events.envelope import now
 from events.errors import Refused
-from events.groups import Group, groups
+from events.groups import Group, find
 from events.models import ConsumerGroup, PausedGroup
 from events.queries.snapshot import entry_time
 from events.queries.words import plural
@@ -122,7 +122,7 @@ def preview(name: str, to: str, stream: str = "") -> MovePreview | None:
     Refused for anything else, BusUnavailable. One round trip, and one for each thousand entries
     counted; a statement for each thousand that are delivered again.
     """
-    group = next((declared for declared in groups() if declared.name == name), None)
+    group = find(name)
     if group is None:
         return None
     at = now()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.groups import Group, Handler, groups
+from events.groups import Group, Handler, find, groups
 from events.queries.dead_letters import Letter, letters
 from events.queries.letter_filter import LetterFilter
 from events.queries.snapshot import GroupState, Snapshot, entry_time
@@ -78,12 +78,13 @@ def names() -> tuple[str, ...]:
 
 def streams(name: str) -> tuple[str, ...]:
     """The streams a group reads; none where nobody declares it."""
-    return next((group.streams for group in groups() if group.name == name), ())
+    group = find(name)
+    return group.streams if group else ()
 
 
 def load(name: str, snapshot: Snapshot) -> GroupView | None:
     """One group, or None when nobody declares it. One statement; the rest is in the snapshot."""
-    group = next((declared for declared in groups() if declared.name == name), None)
+    group = find(name)
     if group is None:
         return None
     streams = {stream.name: stream.info for stream in snapshot.streams}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Case, CharField, QuerySet, Value, When
@@ -13,11 +11,12 @@ from django.db.models import Case, CharField, QuerySet, Value, When
 from events.groups import Group
 from events.models import StoredEvent
 from events.queries.events import names_about, split_entity
+from events.queries.filter_json import Filter
 from events.queries.type_names import meant
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryFilter:
+class HistoryFilter(Filter):
     """Stored events that match every field which is given. Times are of storing."""
 
     event_type: str = ""
@@ -52,24 +51,6 @@ class HistoryFilter:
         rows = rows.filter(event_type__in={one.name for one in types})
         told = Case(*streams, default=Value(""), output_field=CharField())
         return rows.annotate(stream=told).exclude(stream="")
-
-    def as_json(self) -> dict[str, Any]:
-        """What is given, for a row that remembers it."""
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in asdict(self).items()
-            if value
-        }
-
-    @classmethod
-    def of_json(cls, told: Mapping[str, Any]) -> HistoryFilter:
-        """What `as_json` gave."""
-        known = {one.name for one in fields(cls)}
-        values = {name: value for name, value in told.items() if name in known}
-        for name in ("since", "until"):
-            if name in values:
-                values[name] = datetime.fromisoformat(values[name])
-        return cls(**values)
 
     @property
     def described(self) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db.models import QuerySet
 
 from events.models import DeadLetter
+from events.queries.filter_json import Filter
 
 FIELDS: Mapping[str, str] = {
     "group": "group",
@@ -27,7 +27,7 @@ FIELDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class LetterFilter:
+class LetterFilter(Filter):
     """Dead letters that match every field which is given."""
 
     group: str = ""
@@ -62,24 +62,6 @@ class LetterFilter:
     def empty(self) -> bool:
         """Everything matches."""
         return self == LetterFilter()
-
-    def as_json(self) -> dict[str, Any]:
-        """What is given, for a row that remembers it."""
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in asdict(self).items()
-            if value
-        }
-
-    @classmethod
-    def of_json(cls, told: Mapping[str, Any]) -> LetterFilter:
-        """What `as_json` gave."""
-        known = {one.name for one in fields(cls)}
-        values = {name: value for name, value in told.items() if name in known}
-        for name in ("before", "after"):
-            if name in values:
-                values[name] = datetime.fromisoformat(values[name])
-        return cls(**values)
 
     @property
     def described(self) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from statistics import median
 
-from events.envelope import Event, now
+from events.envelope import Event, now, readable
 from events.errors import InvalidEvent
 from events.groups import EVERYTHING, groups
 from events.models import DeadLetter, SeenType, StoredEvent
@@ -257,16 +257,9 @@ def _refusals(name: str) -> Counter[str]:
     )
     found = rows.order_by("-event_id").values_list("message", "body")[:REFUSED_READ]
     return Counter(
-        masked_text(message.removeprefix(f"{name}: "), _event(bytes(body)))
+        masked_text(message.removeprefix(f"{name}: "), readable(bytes(body)))
         for message, body in found
     )
-
-
-def _event(body: bytes) -> Event | None:
-    try:
-        return Event.from_json(body)
-    except InvalidEvent:
-        return None
 
 
 def _is_registered(name: str) -> bool:

@@ -11,9 +11,8 @@ from uuid import UUID
 
 from events import transport
 from events.conf import bus_settings
-from events.envelope import Event, domain_of, now
-from events.errors import InvalidEvent
-from events.groups import Group, groups
+from events.envelope import domain_of, now, readable
+from events.groups import Group, find
 from events.queries.lost import Stored, stored_at
 from events.queries.snapshot import entry_time
 from events.registry import registry
@@ -144,7 +143,7 @@ def load(name: str, consumer: str = "", limit: int = SHOWN) -> Pending | None:
     Four round trips; five commands for each stream it reads and one for each entry shown. Looking
     claims nothing. Raises BusUnavailable.
     """
-    group = _declared(name)
+    group = find(name)
     if group is None:
         return None
     pairs = [(stream, name) for stream in group.streams]
@@ -171,7 +170,7 @@ def load(name: str, consumer: str = "", limit: int = SHOWN) -> Pending | None:
 def choice(name: str, keys: Sequence[str], verb: str, *, lost: bool = False) -> Choice:
     """Of exactly these entries those that are still held as they were shown, or, with `lost`, that
     are gone from their stream. One round trip. Raises BusUnavailable."""
-    group = _declared(name)
+    group = find(name)
     wanted = list(dict.fromkeys(keys))
     places = [held for key in wanted[:SHOWN] if (held := Held.of(key)) is not None]
     entries: list[Entry] = []
@@ -192,7 +191,7 @@ def choice(name: str, keys: Sequence[str], verb: str, *, lost: bool = False) -> 
 def removable(name: str, consumer: str) -> tuple[Consumer | None, str]:
     """A consumer of a group, and why it is not to be removed. Two round trips. Raises
     BusUnavailable."""
-    group = _declared(name)
+    group = find(name)
     if group is None:
         return None, f"No installed app declares the group {name}."
     inspector = transport.current().inspector
@@ -202,10 +201,6 @@ def removable(name: str, consumer: str) -> tuple[Consumer | None, str]:
         return None, f"The group {name} has no consumer {consumer}."
     (found,) = _consumers({consumer: sum(held)}, inspector.workers())
     return found, found.why_not
-
-
-def _declared(name: str) -> Group | None:
-    return next((group for group in groups() if group.name == name), None)
 
 
 def _is_as_shown(entry: PendingEntry, held: Held, *, lost: bool) -> bool:
@@ -251,7 +246,7 @@ def _entries(
 
 def _entry(one: PendingEntry, alive: Collection[str], stored: Stored | None) -> Entry:
     held, delivery = one.held, one.delivery
-    event = _event(delivery.body) if delivery else None
+    event = readable(delivery.body) if delivery else None
     kind = registry.by_stream(held.stream)
     known = stored or event
     return Entry(
@@ -290,10 +285,3 @@ def _state(consumer: str, alive: Collection[str]) -> str:
     if consumer == RELEASED:
         return HANDED_BACK
     return ALIVE if consumer in alive else GONE
-
-
-def _event(body: bytes) -> Event | None:
-    try:
-        return Event.from_json(body)
-    except InvalidEvent:
-        return None

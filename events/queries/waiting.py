@@ -9,12 +9,11 @@ from itertools import groupby
 from uuid import UUID
 
 from events import transport
-from events.envelope import Event, domain_of, now
-from events.errors import InvalidEvent
+from events.envelope import Event, domain_of, now, readable
 from events.groups import Group, groups
 from events.privacy import masked_text
 from events.transport.mending import WaitingRetry
-from events.validation import understood
+from events.validation import understandable
 
 SHOWN = 100
 """Retries on a page, those due first; also what one action of an operator may take."""
@@ -169,7 +168,7 @@ def _troubles(rows: Sequence[Retry], declared: Mapping[str, Group]) -> tuple[Tro
 
 
 def _retry(found: WaitingRetry, declared: Mapping[str, Group]) -> Retry:
-    event = _event(found.body)
+    event = understandable(found.body)
     last = found.failures[-1] if found.failures else None
     return Retry(
         event_id=found.event_id,
@@ -180,7 +179,7 @@ def _retry(found: WaitingRetry, declared: Mapping[str, Group]) -> Retry:
         attempt=len(found.failures) + 1,
         attempts=_attempts(declared.get(found.group), event),
         error=last.error if last else "",
-        message=masked_text(last.message, _as_sent(found.body)) if last else "",
+        message=masked_text(last.message, readable(found.body)) if last else "",
         worker=last.worker if last else "",
         first_failed_at=_moment(found.failures[0].at) if found.failures else None,
         redelivered=found.redelivered,
@@ -194,21 +193,6 @@ def _attempts(group: Group | None, event: Event | None) -> int | None:
         return None
     allowed = [one.policy.max_retries + 1 for one in group.handlers if one.wants(event)]
     return max(allowed, default=None)
-
-
-def _as_sent(body: bytes) -> Event | None:
-    """The event whatever its type: of one that nobody knows all is masked."""
-    try:
-        return Event.from_json(body)
-    except InvalidEvent:
-        return None
-
-
-def _event(body: bytes) -> Event | None:
-    try:
-        return understood(Event.from_json(body))[0]
-    except InvalidEvent:
-        return None
 
 
 def _moment(text: str) -> datetime | None:

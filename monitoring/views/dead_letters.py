@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from events.errors import Refused
 from events.operations import (
@@ -26,16 +24,15 @@ from monitoring.acting import actor_of
 from monitoring.excerpts import excerpt, pretty_json
 from monitoring.formats import counted
 from monitoring.missing import missing
+from monitoring.params import REASON_LENGTH, Reason
 from monitoring.requests import PageRequest
-
-REASON_LENGTH = 500
 
 
 class Chosen(BaseModel):
     """What a replay is asked for."""
 
     id: tuple[int, ...] = ()
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
 
 
 @require_safe

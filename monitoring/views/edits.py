@@ -18,8 +18,7 @@ from monitoring import params
 from monitoring.access import Role, requires
 from monitoring.acting import actor_of
 from monitoring.missing import missing
-
-REASON_LENGTH = 500
+from monitoring.params import REASON_LENGTH, Reason
 
 
 class Asked(BaseModel):
@@ -28,7 +27,7 @@ class Asked(BaseModel):
     step: Annotated[Literal["look", "back", "rehearse", "replay"], Field(alias="edit-step")] = (
         "look"
     )
-    reason: Annotated[str, Field(alias="edit-reason", max_length=REASON_LENGTH)] = ""
+    reason: Annotated[Reason, Field(alias="edit-reason")] = ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -19,6 +19,7 @@ from monitoring import params
 from monitoring.access import Role, requires
 from monitoring.acting import actor_of
 from monitoring.missing import missing
+from monitoring.params import Reason
 from monitoring.silences import SILENCES
 
 Text = Annotated[str, Field(max_length=10_000)]
@@ -42,7 +43,7 @@ class Silenced(Named):
     """For how long; empty ends a silence."""
 
     length: Literal["", "1h", "4h", "1d", "7d", "30d"] = ""
-    reason: Annotated[str, Field(max_length=500)] = ""
+    reason: Reason = ""
 
 
 class LookedInto(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from django.contrib import messages
@@ -19,11 +19,11 @@ from events.errors import Refused
 from events.queries import group_again, group_move, groups, leftovers
 from monitoring import params
 from monitoring.access import Role, requires
-from monitoring.acting import actor_of, may_not_step_up, step_up_link, stepped_up
+from monitoring.acting import actor_of, may_not_step_up, step_up_if_missing
 from monitoring.missing import missing
+from monitoring.params import REASON_LENGTH, Reason
 from monitoring.readings import readings
-
-REASON_LENGTH = 500
+from monitoring.views.events import Instant
 
 PLACES = ("10m", "1h", "start", "end")
 """Offered as links; anything else is typed."""
@@ -41,7 +41,7 @@ class Confirmed(Wanted):
 
     way: tuple[str, ...] = ()
     """Of each stream ``name|before|after``."""
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
 
     def ways(self) -> list[acts.Way]:
         """Of each stream from where to where."""
@@ -52,14 +52,14 @@ class Confirmed(Wanted):
 class Undo(BaseModel):
     """Why a move is undone."""
 
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
 
 
 class Range(BaseModel):
     """Of which time a group is to handle again what it has handled."""
 
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
 
 
 class AgainConfirmed(BaseModel):
@@ -70,7 +70,7 @@ class AgainConfirmed(BaseModel):
     as_of: AwareDatetime
     expected: int
     typed: Annotated[str, Field(max_length=100)] = ""
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
     ramp: bool = False
 
 
@@ -79,7 +79,7 @@ class Detached(BaseModel):
 
     expected: int = 0
     typed: Annotated[str, Field(max_length=100)] = ""
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -208,8 +208,8 @@ def _again(
     reason: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    until = _utc(asked.until) or timezone.now()
-    since = _utc(asked.since) or until - timedelta(hours=1)
+    until = asked.until or timezone.now()
+    since = asked.since or until - timedelta(hours=1)
     preview = group_again.preview(name, since, until)
     if preview is None:
         return missing(request, "group", name, (f"Declared are {', '.join(groups.names())}.",))
@@ -229,7 +229,7 @@ def _asked_again(request: HttpRequest, role: Role, to: str) -> dict[str, object]
     back = request.get_full_path() if request.method in ("GET", "HEAD") else request.path
     return {
         "may_not": may_not,
-        "step_up": step_up_link(request, back) if may_not and not stepped_up(request) else "",
+        "step_up": step_up_if_missing(request, may_not, role, back),
         "reason_length": REASON_LENGTH,
     }
 
@@ -238,7 +238,3 @@ def _why_not_left(name: str) -> str:
     if name in groups.names():
         return f"{name} is declared by an installed app: only groups nobody declares are detached."
     return f"No group {name} stands on any stream. See {reverse('groups')}."
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)

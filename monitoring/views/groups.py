@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from events import operations as acts
 from events.errors import Refused
@@ -20,15 +19,14 @@ from monitoring.access import Role, may_not, requires
 from monitoring.acting import actor_of
 from monitoring.headroom import least, rooms
 from monitoring.missing import missing
+from monitoring.params import REASON_LENGTH, Reason
 from monitoring.readings import readings
-
-REASON_LENGTH = 500
 
 
 class Why(BaseModel):
     """The reason given for an action."""
 
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
 
 
 @require_safe

@@ -25,7 +25,7 @@ from events.queries.letter_search import SearchError
 from events.queries.letter_trend import trend
 from monitoring import params
 from monitoring.access import Role, may_not, requires
-from monitoring.acting import actor_of, may_not_step_up, step_up_link, stepped_up
+from monitoring.acting import actor_of, may_not_step_up, step_up_if_missing
 from monitoring.inbox import GROUPINGS, Asked, Frozen, Wanted, command_of, line_of
 from monitoring.readings import readings
 from monitoring.silences import SILENCES
@@ -109,7 +109,6 @@ def _around(
     """What every list of dead letters has around it."""
     snapshot = readings.current()
     may_not_export = may_not_step_up(request, Role.OPERATOR, "export")
-    operator = not may_not(request, Role.OPERATOR, "export")
     return {
         "asked": asked,
         "chosen": chosen,
@@ -127,7 +126,7 @@ def _around(
         "may_not": may_not(request, Role.OPERATOR, "replay"),
         "may_not_discard": may_not(request, Role.OPERATOR, "discard or restore"),
         "may_not_export": may_not_export,
-        "export_step_up": step_up_link(request) if operator and not stepped_up(request) else "",
+        "export_step_up": step_up_if_missing(request, may_not_export, Role.OPERATOR),
         "most_exported": MOST_EXPORTED,
         "operations": operations.newest(OPERATIONS_SHOWN, asked.group),
     }

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 from pydantic import BaseModel, Field
 
@@ -18,12 +19,16 @@ from events.queries import operations as query
 from events.queries.operation_plan import plan_of
 from events.queries.operations import OperationView
 from monitoring import params
-from monitoring.access import Role, may_not, requires
-from monitoring.acting import actor_of, may_not_of_size, may_not_step_up, step_up_link, stepped_up
+from monitoring.access import Role, requires
+from monitoring.acting import (
+    actor_of,
+    may_not_of_size,
+    may_not_step_up,
+    step_up_if_missing,
+)
 from monitoring.missing import missing
+from monitoring.params import REASON_LENGTH, Reason
 from monitoring.requests import PageRequest
-
-REASON_LENGTH = 500
 
 MOVES = {"pause": acts.pause, "resume": acts.resume, "cancel": acts.cancel}
 
@@ -60,7 +65,7 @@ class Shown(BaseModel):
 class Begun(BaseModel):
     """How a draft is confirmed."""
 
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
     ramp: bool = False
     stop_percent: Annotated[int, Field(ge=0, le=100)] = 10
     typed: Annotated[str, Field(max_length=100)] = ""
@@ -72,7 +77,7 @@ class Moved(BaseModel):
     """What is to become of one that is under way."""
 
     move: Literal["pause", "resume", "cancel"]
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
 
 
 @require_safe
@@ -100,22 +105,23 @@ def operation(request: PageRequest, pk: int) -> HttpResponse:
         return missing(request, "operation", pk)
     if found.draft:
         return _draft(request, found, Begun(ramp=found.total > 1))
+    move_made = moved.load(pk)
+    may_not = (
+        may_not_step_up(request, Role.OPERATOR, "undo moves of groups")
+        if move_made
+        else may_not_of_size(request, found.total, "pause, resume or cancel")
+    )
     context: dict[str, Any] = {
         "operation": found,
-        "moved": moved.load(pk),
-        "may_not": may_not_of_size(request, found.total, "pause, resume or cancel"),
+        "moved": move_made,
+        "may_not": may_not,
         "results": _results(found, asked),
         "shadow": shadow.load(pk) if found.mode == acts.SHADOW else None,
         "edits": letter_edit.edits_of_operation(pk),
         "older": _link(asked.result, found.older) if found.older else "",
-        "step_up": _step_up(request, found),
+        "step_up": step_up_if_missing(request, may_not, Role.OPERATOR, request.path),
+        "reason_length": REASON_LENGTH,
     }
-    if context["moved"]:
-        may_not_undo = may_not_step_up(request, Role.OPERATOR, "undo moves of groups")
-        asks_again = may_not_undo and not stepped_up(request)
-        context["may_not"] = may_not_undo
-        context["step_up"] = step_up_link(request, request.path) if asks_again else ""
-        context["reason_length"] = REASON_LENGTH
     name = "operation/_operation.html" if request.htmx else "operation.html"
     return render(request, name, context)
 
@@ -174,7 +180,6 @@ def _draft(
         refusal = may_not_step_up(request, role, to)
     else:
         refusal = may_not_of_size(request, found.total, to)
-    asks_again = bool(refusal) and not stepped_up(request)
     context: dict[str, Any] = {
         "operation": found,
         "decision": decision,
@@ -183,19 +188,11 @@ def _draft(
         "refused": refused,
         "reason_length": REASON_LENGTH,
         "may_not": refusal,
-        "step_up": step_up_link(request, f"/operations/{found.id}/")
-        if asks_again and not may_not(request, role, to)
-        else "",
+        "step_up": step_up_if_missing(
+            request, refusal, role, reverse("operation", args=[found.id])
+        ),
     }
     return render(request, "operation.html", context, status=status)
-
-
-def _step_up(request: HttpRequest, found: OperationView) -> str:
-    """Where the password is given again, for who may do it then; empty for others."""
-    refused = may_not_of_size(request, found.total, "replay")
-    operator = not may_not(request, Role.OPERATOR, "replay")
-    asks_again = refused and operator and not stepped_up(request)
-    return step_up_link(request, f"/operations/{found.id}/") if asks_again else ""
 
 
 def _results(found: OperationView, asked: Shown) -> list[tuple[str, int, str, bool]]:

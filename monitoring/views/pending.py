@@ -29,8 +29,7 @@ from monitoring.access import Role, may_not, requires
 from monitoring.acting import actor_of
 from monitoring.formats import counted
 from monitoring.missing import missing
-
-REASON_LENGTH = 500
+from monitoring.params import REASON_LENGTH, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Chosen(BaseModel):
     """What something is asked for."""
 
     id: tuple[Annotated[str, Field(max_length=600)], ...] = ()
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
 
     @property
     def held(self) -> list[Held]:
@@ -71,7 +70,7 @@ class Removed(BaseModel):
     """A consumer that is to be removed."""
 
     consumer: Annotated[str, Field(max_length=200)] = ""
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
 
 
 @require_safe

@@ -20,8 +20,7 @@ from monitoring import params
 from monitoring.access import Role, may_not, requires
 from monitoring.acting import actor_of
 from monitoring.formats import counted
-
-REASON_LENGTH = 500
+from monitoring.params import REASON_LENGTH, Reason
 
 
 class Asked(BaseModel):
@@ -35,7 +34,7 @@ class Chosen(BaseModel):
 
     group: Annotated[str, Field(max_length=100)] = ""
     id: tuple[Annotated[str, Field(max_length=100)], ...] = ()
-    reason: Annotated[str, Field(max_length=REASON_LENGTH)] = ""
+    reason: Reason = ""
 
 
 @require_safe

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import Refused
 from events.management.actors import at_the_shell
+from events.management.awaiting import awaited
 from events.management.letter_choice import (
     Wish,
     agreed,
@@ -20,7 +21,6 @@ from events.management.letter_choice import (
     forget,
     freeze,
     go,
-    outcome,
 )
 from events.management.letter_trials import edit, edit_lines, rehearsal_lines
 from events.management.output import as_json, printable, table, when
@@ -237,7 +237,7 @@ class Command(BaseCommand):
 
     def _told(self, pk: int, wait_s: float, json_wanted: bool) -> None:
         """What became of an operation, and the exit status that says so."""
-        view = outcome(pk, wait_s)
+        view = awaited(pk, wait_s, quiet=json_wanted)
         if json_wanted:
             self.stdout.write(as_json(asdict(view)))
         else:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from events.errors import Refused
 from events.management.actors import at_the_shell
+from events.management.awaiting import awaited
 from events.management.output import as_json, printable, table, when
 from events.models import Operation
 from events.operations import Actor, Manner, begin, cancel, pause, resume, withdraw
@@ -21,8 +19,6 @@ from events.queries import operations as query
 from events.queries.operations import OperationView
 
 UNDER_WAY, NOT_ALL_HANDLED = 2, 3
-
-LOOK_EVERY_S = 0.5
 
 HEADINGS = ("No.", "What", "Group", "State", "Events", "Handled", "Failed", "Skipped", "To come")
 
@@ -100,24 +96,6 @@ class Command(BaseCommand):
             sys.exit(UNDER_WAY)
         if wait_s and (view.failed or view.skipped):
             sys.exit(NOT_ALL_HANDLED)
-
-
-def awaited(pk: int, wait_s: float, *, quiet: bool = False) -> OperationView:
-    """An operation once it has come to its end, has stopped, or `wait_s` are over; a bar meanwhile,
-    where somebody looks. Raises CommandError where there is none."""
-    deadline = time.monotonic() + wait_s
-    console = Console(stderr=True, quiet=quiet or not sys.stderr.isatty())
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"operation {pk}", total=None)
-        while True:
-            view = query.load(pk)
-            if view is None:
-                raise CommandError(f"There is no operation {pk}.", returncode=1)
-            bar.update(task, completed=view.ended, total=view.total)
-            if view.done or view.state != Operation.State.RUNNING or time.monotonic() >= deadline:
-                return view
-            time.sleep(LOOK_EVERY_S)
 
 
 def _add_manner(parser: CommandParser) -> None:

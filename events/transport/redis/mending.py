@@ -72,7 +72,7 @@ class RedisMending:
         """Call a script once for each stream, with entry id and consumer of each."""
         by_source: dict[str, list[tuple[int, Held]]] = defaultdict(list)
         for index, held in enumerate(entries):
-            source = keys.retry_stream(held.stream, group) if held.retry else held.stream
+            source = keys.source(held.stream, group, retry=held.retry)
             by_source[source].append((index, held))
         return self._each(
             len(entries),

@@ -290,7 +290,7 @@ def _settle_call(group: str, stream: str, members: Sequence[Settlement]) -> Call
 
 
 def _source(group: str, delivery: Delivery) -> str:
-    return keys.retry_stream(delivery.stream, group) if delivery.retry else delivery.stream
+    return keys.source(delivery.stream, group, retry=delivery.retry)
 
 
 def _raise_first(replies: Sequence[Any]) -> None:

@@ -75,9 +75,13 @@ def pending_entries(
 ) -> list[PendingEntry]:
     """See Inspector.pending_entries."""
     of_whom = (consumer,) if consumer else ()
-    places = [(stream, group, retry) for stream, group in pairs for retry in (False, True)]
+    places = [
+        (stream, retry, group, keys.source(stream, group, retry=retry))
+        for stream, group in pairs
+        for retry in (False, True)
+    ]
     replies = look(
-        [("XPENDING", _source(*place), place[1], "-", "+", limit, *of_whom) for place in places]
+        [("XPENDING", source, group, "-", "+", limit, *of_whom) for _, _, group, source in places]
     )
     rows = [
         (place, row)
@@ -85,10 +89,10 @@ def pending_entries(
         for row in reply or ()
     ]  # fmt: skip
     oldest = sorted(rows, key=lambda one: parsed(one[1][0].decode()))[:limit]
-    entries = look([("XRANGE", _source(*place), row[0], row[0]) for place, row in oldest])
+    entries = look([("XRANGE", source, row[0], row[0]) for (*_, source), row in oldest])
     return [
-        _entry(place[0], place[2], row, entry)
-        for (place, row), entry in zip(oldest, entries, strict=True)
+        _entry(stream, retry, row, entry)
+        for ((stream, retry, *_), row), entry in zip(oldest, entries, strict=True)
     ]
 
 
@@ -96,7 +100,7 @@ def pending_at(look: Look, group: str, places: Sequence[Held]) -> list[PendingEn
     """See Inspector.pending_at."""
     commands: list[tuple[Any, ...]] = []
     for held in places:
-        source = _source(held.stream, group, held.retry)
+        source = keys.source(held.stream, group, retry=held.retry)
         commands.append(("XPENDING", source, group, held.entry_id, held.entry_id, 1))
         commands.append(("XRANGE", source, held.entry_id, held.entry_id))
     replies = look(commands)
@@ -104,10 +108,6 @@ def pending_at(look: Look, group: str, places: Sequence[Held]) -> list[PendingEn
         _entry(held.stream, held.retry, rows[0], entry) if rows else None
         for held, rows, entry in zip(places, replies[::2], replies[1::2], strict=True)
     ]
-
-
-def _source(stream: str, group: str, retry: bool) -> str:
-    return keys.retry_stream(stream, group) if retry else stream
 
 
 def _entry(stream: str, retry: bool, row: Sequence[Any], entry: Any) -> PendingEntry:
