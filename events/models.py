@@ -192,7 +192,8 @@ class DeadLetter(models.Model):
                 name="dead_replayed",
                 condition=Q(redelivered_at__isnull=False),
             ),
-            models.Index(fields=["state", "group_name"], name="dead_group"),
+            # Narrow: counting reads an entry of it for each letter.
+            models.Index(fields=["state", "group_name", "fingerprint"], name="dead_counted"),
             models.Index(fields=["correlation_id"], name="dead_correlation"),
             models.Index(fields=["event_id"], name="dead_event"),
             models.Index(fields=["entity_id"], name="dead_entity"),
@@ -299,6 +300,10 @@ class Operation(models.Model):
     """Items of its set."""
     not_included = models.PositiveIntegerField(default=0)
     """What matched as well when the set was frozen, and was not shown."""
+    settled = models.JSONField(default=dict)
+    """Of the items up to `settled_to`: state -> [how many ended so, how many of them were sent]."""
+    settled_to = models.BigIntegerField(default=0)
+    """All its items up to this number have ended."""
     ramp = models.BooleanField(default=False)
     """Try 1, then 10, then 100, before the rest; stop when too many fail."""
     stop_percent = models.PositiveSmallIntegerField(default=10)

@@ -11,8 +11,10 @@ from events.envelope import now
 from events.errors import Refused
 from events.models import DeadLetter, Operation, OperationItem
 from events.operations.permissions import check_operator, check_size
-from events.operations.running import advance_now, ended_counts
+from events.operations.running import advance_now
+from events.operations.settling import settle
 from events.queries.moved import MOVE
+from events.queries.operation_counts import counts
 from events.store import after_commit, writing
 
 State = Operation.State
@@ -52,12 +54,14 @@ def _move(
         if operation.state not in takes:
             raise Refused(f"Operation {pk} is {operation.state}: there is nothing to {verb}.")
         if operation.state == State.STOPPED and becomes == State.RUNNING:
-            operation.details = {**operation.details, "forgiven": list(ended_counts(operation))}
+            ended = counts([operation])[pk]
+            operation.details = {**operation.details, "forgiven": [ended.handled, ended.failed]}
         operation.state = becomes
         operation.state_reason = _told(verb, actor, reason.strip())
         if becomes == State.CANCELLED:
             operation.ended_at = now()
             _take_back(operation)
+            settle(operation)
         operation.save()
         record(
             actor,

@@ -59,7 +59,7 @@ def propose_replay(
 
     Those opened after `as_of`, the instant of the page on which they were chosen, are counted and
     not included. Nothing is done with them until `begin`. Raises Refused when the actor may not,
-    when nothing matches, or when what matches is of several groups. Three statements, whatever the
+    when nothing matches, or when what matches is of several groups. Four statements, whatever the
     number.
     """
     check_operator(actor, "replay")
@@ -73,8 +73,10 @@ def propose_replay(
         if len(names) > 1:
             told = " and ".join(names)
             raise Refused(f"A replay goes to one group; these belong to {told}. Choose one.")
-        rows = rows.filter(group_name=names[0])
-        return _draft(actor, "replay", names[0], chosen, at, rows, Q(opened_at__lte=at))
+        rows, shown = rows.filter(group_name=names[0]), Q(opened_at__lte=at)
+        typed = rows.filter(shown).exclude(event_type="").order_by("event_type")
+        types = list(typed.values_list("event_type", flat=True).distinct())
+        return _draft(actor, "replay", names[0], chosen, at, rows, shown, types=types)
 
 
 def propose_decision(
@@ -111,6 +113,7 @@ def _draft(
     as_of: datetime,
     rows: QuerySet[DeadLetter],
     shown: Q,
+    **details: object,
 ) -> Operation:
     """Write the draft and its set: those of `rows` that were `shown`."""
     operation = Operation.objects.create(
@@ -120,6 +123,7 @@ def _draft(
         via=actor.via,
         state=Operation.State.DRAFT,
         asked={**chosen.as_json(), "as_of": as_of.isoformat()},
+        details=details,
         not_included=rows.exclude(shown).count(),
         created_at=now(),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
@@ -29,7 +28,9 @@ from events.operations.sets import (
     skip,
     why_skipped,
 )
+from events.operations.settling import settle
 from events.queries.moved import MOVE
+from events.queries.operation_counts import Counts, counts
 from events.store import writing
 
 logger = logging.getLogger(__name__)
@@ -97,9 +98,10 @@ def advance(pk: int) -> None:
         if operation is None:
             return
         _observe(operation)
+        settle(operation)
         if operation.state != Operation.State.RUNNING or bus_settings().read_only:
             return
-        progress = Progress.of(operation)
+        progress = counts([operation])[operation.pk]
         if told := _stops(operation, progress):
             _stop(operation, told)
         elif progress.waiting and operation.kind in DECISIONS:
@@ -111,40 +113,7 @@ def advance(pk: int) -> None:
             operation.save(update_fields=["state", "ended_at"])
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How many items of an operation are in which state."""
-
-    waiting: int
-    sent: int
-    handled: int
-    failed: int
-    tried: int
-    """Sent, whatever became of them."""
-
-    @classmethod
-    def of(cls, operation: Operation) -> Progress:
-        """One statement along an index, and one for each state that has few."""
-        items = operation.items
-        handled, failed = ended_counts(operation)
-        sent = items.filter(state=Item.SENT).count()
-        removed = items.filter(state=Item.SKIPPED).exclude(sent_at=None).count()
-        return cls(
-            waiting=items.filter(state=Item.WAITING).count(),
-            sent=sent,
-            handled=handled,
-            failed=failed,
-            tried=sent + handled + failed + removed,
-        )
-
-
-def ended_counts(operation: Operation) -> tuple[int, int]:
-    """How many of it were handled, and how many failed again."""
-    items = operation.items
-    return (items.filter(state=Item.HANDLED).count(), items.filter(state=Item.FAILED).count())
-
-
-def may_send(progress: Progress, *, ramp: bool) -> int:
+def may_send(progress: Counts, *, ramp: bool) -> int:
     """How many more a group may be given now, its rate aside."""
     window = MOST_IN_FLIGHT - progress.sent
     if ramp:
@@ -156,7 +125,7 @@ def may_send(progress: Progress, *, ramp: bool) -> int:
     return max(window, 0)
 
 
-def _stops(operation: Operation, progress: Progress) -> str:
+def _stops(operation: Operation, progress: Counts) -> str:
     """Why an operation has to stop, as a sentence; empty when it may go on.
 
     A ramp is judged when a step has ended, and all the time after the last one. Where nothing is
@@ -183,7 +152,7 @@ def _stop(operation: Operation, told: str) -> None:
     record(ITSELF, "operation.stop", f"operation {operation.pk}", told, group=operation.group_name)
 
 
-def _send(operation: Operation, progress: Progress) -> None:
+def _send(operation: Operation, progress: Counts) -> None:
     """Let the next items go on their way; those of which that is no longer wanted are skipped."""
     at = now()
     count = min(may_send(progress, ramp=operation.ramp), _allowed(operation, at))

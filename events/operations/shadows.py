@@ -15,6 +15,7 @@ from events.groups import every
 from events.groups import group as declared
 from events.models import Operation, OperationItem, StoredEvent
 from events.operations.sets import REHEARSED
+from events.operations.settling import settle
 from events.operations.stage import Busy, Rehearsal, rehearsed
 from events.store import writing
 
@@ -50,6 +51,8 @@ def advance_shadows() -> None:
         for operation in running.order_by("pk"):
             while time.monotonic() < until and _next(operation):
                 pass
+            with writing():
+                settle(Operation.objects.select_for_update().get(pk=operation.pk))
     finally:
         with suppress(BusUnavailable, BusRefused):  # it ends by itself
             leases.drop(LEASE, token)

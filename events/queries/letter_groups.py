@@ -90,7 +90,8 @@ def grouped(
     ends = _ends(chosen, by, [part.first_id for key in listed for part in parts[key]])
     newest = {key: _newest(parts[key], ends) for key in listed}
     letters = {letter.id: letter for letter in _letters(end.pk for end in newest.values() if end)}
-    series = trends(chosen, STATES[shown], KEYS[by], at)
+    states = {part.state for found in parts.values() for part in found}
+    series = trends(chosen, states, KEYS[by], at)
     said = said_of([key for key in listed if by == "failure"], at)
     rows = (
         _alike(key, parts[key], ends, letters[end.pk], series(key), said.get(key))

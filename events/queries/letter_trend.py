@@ -17,7 +17,7 @@ LOOKED_BACK = timedelta(hours=24)
 STRETCHES = 12
 """Points of a trend."""
 
-MOST_COUNTED = 2_000
+MOST_COUNTED = 1_000
 """Failures in one state that are counted; where there were more, the trend is of a shorter time."""
 
 Series = tuple[tuple[datetime, float], ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from events.groups import groups
 from events.models import ConsumerGroup, HandledEvent, Operation, OperationItem
@@ -39,12 +39,12 @@ class OperationPlan:
 
 
 def plan_of(pk: int) -> OperationPlan | None:
-    """The plan of one operation, or None. Five statements, three of them over its whole set."""
+    """The plan of one operation, or None. Five statements, two of them over its whole set."""
     operation = Operation.objects.filter(pk=pk).first()
     if operation is None:
         return None
     items = OperationItem.objects.filter(operation=pk)
-    types = tuple(operation.details.get("types", ())) or _types_of_letters(items)
+    types = tuple(operation.details.get("types", ()))
     declared = {group.name: group for group in groups()}
     name = operation.group_name
     took_s = _took_s(name)
@@ -61,16 +61,6 @@ def plan_of(pk: int) -> OperationPlan | None:
         edited=edited_among(items.exclude(letter=None).values("letter")),
         took_s=took_s,
         lasts_s=took_s * operation.total if took_s is not None else None,
-    )
-
-
-def _types_of_letters(items: QuerySet[OperationItem]) -> tuple[str, ...]:
-    return tuple(
-        items.exclude(letter__event_type="")
-        .exclude(letter=None)
-        .values_list("letter__event_type", flat=True)
-        .distinct()
-        .order_by("letter__event_type")
     )
 
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from events import BusUnavailable, Context, Event, Reject
 from events.envelope import now
 from events.groups import Group
-from events.models import AuditEntry, DeadLetter, HandledEvent, Operation
+from events.models import AuditEntry, DeadLetter, HandledEvent, Operation, OperationItem
 from events.operations import (
     DISCARD,
     RESTORE,
@@ -31,8 +31,10 @@ from events.operations import (
     running,
     withdraw,
 )
-from events.operations.running import MOST_IN_FLIGHT, Progress, may_send
+from events.operations.running import MOST_IN_FLIGHT, may_send
+from events.queries import operation_counts
 from events.queries.letter_filter import LetterFilter
+from events.queries.operation_counts import Counts
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 
@@ -86,8 +88,16 @@ def in_set(operation: Operation) -> list[int | None]:
 
 
 def counts(operation: Operation) -> dict[str, int]:
+    """Items in each state, which is what a look at the operation says of it."""
     states = list(operation.items.values_list("state", flat=True))
-    return {state: states.count(state) for state in sorted(set(states))}
+    told = operation_counts.counts([Operation.objects.get(pk=operation.pk)])[operation.pk]
+    found = {state: states.count(state) for state in sorted(set(states))}
+    assert found == {
+        name: getattr(told, name)
+        for name in sorted(OperationItem.State.values)
+        if getattr(told, name)
+    }
+    return found
 
 
 def step(bus: Bus, group: Group) -> None:
@@ -218,6 +228,30 @@ def test_what_failed_before_it_was_resumed_is_not_held_against_the_rest(
     run(bus, group, operation)
 
     assert (operation.state, counts(operation)) == ("done", {"failed": 1, "handled": 39})
+
+
+def test_what_has_ended_is_counted_once(
+    bus: Bus, group: Group, patient: Patient, fail: Callable[[int], list[int]]
+) -> None:
+    """Its items are taken away behind its back: nothing looks at them any more."""
+    fail(30)
+    patient.ill = False
+    operation = propose_replay(OLGA, OF_TESTERS)
+    decide(OLGA, [operation.items.all()[3].letter_id or 0], "not this", DISCARD)
+    begin(OLGA, operation.pk, "mended", Manner())
+    run(bus, group, operation, steps=2)
+    pause(OLGA, operation.pk, "look")
+    advance_operations()
+    assert counts(operation) == {"handled": 10, "skipped": 1, "waiting": 19}
+
+    operation.items.filter(state__in=("handled", "skipped")).delete()
+
+    told = operation_counts.counts([Operation.objects.get(pk=operation.pk)])[operation.pk]
+    assert told == Counts(waiting=19, sent=0, handled=10, failed=0, skipped=1, tried=10)
+    resume(OLGA, operation.pk)
+    run(bus, group, operation)
+    told = operation_counts.counts([operation])[operation.pk]
+    assert told == Counts(waiting=0, sent=0, handled=29, failed=0, skipped=1, tried=29)
 
 
 @pytest.mark.parametrize("share", [10, 9])
@@ -565,8 +599,8 @@ def test_a_manner_nobody_can_mean_is_refused(bus: Bus, fail: Callable[[int], lis
             begin(OLGA, operation.pk, "try", manner)
 
 
-def progress(tried: int, sent: int = 0) -> Progress:
-    return Progress(waiting=10_000, sent=sent, handled=tried - sent, failed=0, tried=tried)
+def progress(tried: int, sent: int = 0) -> Counts:
+    return Counts(waiting=10_000, sent=sent, handled=tried - sent, failed=0, skipped=0, tried=tried)
 
 
 @pytest.mark.parametrize(
