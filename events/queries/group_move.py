@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from events import transport
@@ -13,6 +13,7 @@ from events.envelope import now
 from events.errors import Refused
 from events.groups import Group, find
 from events.models import ConsumerGroup, PausedGroup
+from events.queries.instants import instant
 from events.queries.snapshot import entry_time
 from events.queries.words import plural
 from events.registry import EventType
@@ -28,7 +29,6 @@ COUNTED_IN_ALL = 40_000
 LOOKED_UP = 1_000
 """Events the inbox is asked about in one statement."""
 
-UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 LAST = 2**64 - 1
 """The highest sequence number an entry's id may have."""
@@ -157,16 +157,12 @@ def position_of(to: str, at: datetime) -> Position:
         return (LAST, LAST)
     if found := re.fullmatch(r"(\d{1,15})-(\d{1,20})", text):
         return _before((int(found[1]), min(int(found[2]), LAST)))
-    if found := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        return _at(at - timedelta(seconds=int(found[1]) * UNITS[found[2]]))
-    try:
-        time = datetime.fromisoformat(text)
-        return _at(time if time.tzinfo else time.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        raise Refused(
-            f"{to!r} is no place to move to: give start, end, a time such as 2026-07-01T14:00, a"
-            " time ago such as 10m, or the id of an entry."
-        ) from None
+    if time := instant(text, at):
+        return _at(time)
+    raise Refused(
+        f"{to!r} is no place to move to: give start, end, a time such as 2026-07-01T14:00, a time"
+        " ago such as 10m, or the id of an entry."
+    )
 
 
 def why_not_at_rest(group: Group) -> str:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from events.models import DeadLetter
 from events.queries.events import split_entity
+from events.queries.instants import instant
 from events.queries.letter_filter import FIELDS, LetterFilter
 from events.queries.type_names import meant
 
@@ -24,10 +25,6 @@ LONGEST = 1_000
 
 TERM = re.compile(r'\s*([A-Za-z_]*):("(?:[^"\\]|\\.)*"|[^\s"]\S*|(?=\s|$))|\s*(\S+)')
 """A qualifier with its value, which may be quoted; or what is none."""
-
-RELATIVE = re.compile(r"(\d{1,6})(s|m|h|d|w)")
-
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class SearchError(ValueError):
@@ -117,17 +114,8 @@ def _no_qualifier(word: str) -> str:
 
 
 def _instant(name: str, text: str, at: datetime) -> datetime:
-    if match := RELATIVE.fullmatch(text):
-        try:
-            return at - timedelta(**{UNITS[match[2]]: int(match[1])})
-        except OverflowError:
-            pass
-    else:
-        try:
-            found = datetime.fromisoformat(text)
-            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
+    if found := instant(text, at):
+        return found
     raise SearchError(
         f"“{text}” is no time for “{name}:”: write {name}:2h (s, m, h, d or w ago) or"
         f" {name}:2026-11-27T14:02 (UTC)."

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.management.output import as_json, printable, table, when
+from events.management.times import time_given
 from events.queries import entity as query
 from events.queries.entity import EntityView
 from events.sourcing import MOST_FOLDED
@@ -30,7 +30,9 @@ class Command(BaseCommand):
     def handle(
         self, *, domain: str, entity_id: str, at: str | None, json_wanted: bool, **options: Any
     ) -> None:
-        view = query.load(domain, entity_id, _instant(at), most=MOST_FOLDED)
+        view = query.load(
+            domain, entity_id, time_given("--at", at) if at else None, most=MOST_FOLDED
+        )
         if view is None:
             known = query.domains()
             hint = "" if domain.lower() in known else f"; domains are {', '.join(known)}"
@@ -39,18 +41,6 @@ class Command(BaseCommand):
                 returncode=1,
             )
         self.stdout.write(as_json(_as_json(view)) if json_wanted else _shown(view))
-
-
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(
-            f"--at {printable(text)} is no time: write 2026-01-15T12:00", returncode=1
-        ) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _as_json(view: EntityView) -> dict[str, Any]:
