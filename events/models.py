@@ -348,6 +348,8 @@ class OperationItem(models.Model):
     letter = models.ForeignKey(DeadLetter, on_delete=models.SET_NULL, null=True, related_name="+")
     """None for an event that is no dead letter, and when the letter was removed since."""
     event_id = models.UUIDField(null=True)
+    said_id = models.UUIDField(null=True)
+    """Id of the new event it was said again as."""
     stream = models.CharField(max_length=200)
     state = models.CharField(max_length=7, choices=State, default=State.WAITING)
     told = models.TextField(blank=True)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from events.models import Operation
+from events.operations import DECISIONS
 from events.queries import operations
 from events.queries.operations import OperationView
 
@@ -38,6 +39,21 @@ def loaded(pk: int) -> OperationView:
     if view is None:
         raise CommandError(f"There is no operation {pk}.", returncode=1)
     return view
+
+
+def outcome(view: OperationView) -> str:
+    """How far it is, in a sentence."""
+    return (
+        f"Operation {view.id}: {view.total} {whom(view)}, {view.handled} {view.done_well},"
+        f" {view.failed} failed again, {view.waiting} still to come."
+    )
+
+
+def whom(view: OperationView) -> str:
+    """``to portfolio``, ``of several groups``, ``to everyone``: who its set goes to, or is of."""
+    of = "of" if view.kind in DECISIONS else "to"
+    nobody = "everyone" if view.kind == "republish" else "several groups"
+    return f"{of} {view.group or nobody}"
 
 
 def _is_over(view: OperationView) -> bool:

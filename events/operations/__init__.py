@@ -2,7 +2,8 @@
 
     replay_dead_letters   redeliver up to a hundred to the one group that failed, at once
     replay_edited         redeliver one with a payload that was put right
-    propose_history       stored events to one group: catch up, handle again, or rehearse (shadow)
+    propose_history       stored events to one group: catch up, handle again, or rehearse (shadow);
+                          or said again to everyone, as new events
     propose_replay, begin the same for any number: the set is frozen and shown, then confirmed
     propose_decision      discard or restore any number that way
     pause, resume, cancel move an operation that is under way
@@ -38,7 +39,15 @@ from events.operations.exports import export_letters
 from events.operations.group_pauses import pause_group, resume_group
 from events.operations.history import propose_history
 from events.operations.mending import Mended
-from events.operations.modes import CATCH_UP, HANDLE_AGAIN, MODES, SHADOW
+from events.operations.modes import (
+    CATCH_UP,
+    FOR_ADMINS,
+    HANDLE_AGAIN,
+    MODES,
+    NEW_EVENTS,
+    SHADOW,
+    to_type,
+)
 from events.operations.moves import Way, move_group, undo_move
 from events.operations.notes import look_into, note_failure, silence_failure
 from events.operations.pending import bury_pending, hand_back, repair_dangling
@@ -58,9 +67,11 @@ __all__ = [
     "CATCH_UP",
     "DECISIONS",
     "DISCARD",
+    "FOR_ADMINS",
     "HANDLE_AGAIN",
     "MODES",
     "MOST_WITHOUT_STEP_UP",
+    "NEW_EVENTS",
     "RESTORE",
     "SHADOW",
     "Actor",
@@ -102,6 +113,7 @@ __all__ = [
     "resume_group",
     "run_retries_now",
     "silence_failure",
+    "to_type",
     "undo_move",
     "withdraw",
 ]

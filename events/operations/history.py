@@ -1,4 +1,5 @@
-"""Giving stored events to one group again: the set is frozen and shown first."""
+"""Giving stored events to one group again, or saying them again to everyone: the set is frozen and
+shown first."""
 
 from __future__ import annotations
 
@@ -7,11 +8,12 @@ from uuid import UUID
 from events.audit import Actor
 from events.envelope import now
 from events.errors import Refused
+from events.groups import Group
 from events.models import Operation
 from events.operations.freezing import freeze
-from events.operations.modes import HANDLE_AGAIN, MODES, SHADOW, check_mode
+from events.operations.modes import FOR_ADMINS, MODES, NEW_EVENTS, SHADOW, check_mode
 from events.operations.permissions import check_admin, check_operator
-from events.operations.sets import HISTORY, REHEARSED, receiver
+from events.operations.sets import HISTORY, REHEARSED, REPUBLISHED, receiver
 from events.queries.history_filter import HistoryFilter
 from events.queries.type_names import meant
 from events.store import writing
@@ -21,7 +23,8 @@ MOST_EVENTS = 100_000
 
 
 def propose_history(actor: Actor, group_name: str, chosen: HistoryFilter, mode: str) -> Operation:
-    """Freeze the stored events that match and that a group reads, as a draft.
+    """Freeze the stored events that match and that a group reads, as a draft; with the mode
+    NEW_EVENTS those that match and are of a registered type, for no group by name.
 
     Nothing is done with them until `begin`. Raises Refused when the actor may not, the mode is not
     for this group, nothing matches, or more than MOST_EVENTS do. Four statements; they read what
@@ -31,27 +34,27 @@ def propose_history(actor: Actor, group_name: str, chosen: HistoryFilter, mode: 
     check_operator(actor, to)
     if mode not in MODES:
         raise Refused(f"{mode!r} is no way to replay history: say {', '.join(MODES)}.")
-    if mode == HANDLE_AGAIN:
-        check_admin(actor, "have events handled again")
-    group = receiver(group_name)
+    if to := FOR_ADMINS.get(mode, ""):
+        check_admin(actor, to)
+    group = _receiver(group_name, mode)
     _check_filter(chosen)
     rows = chosen.rows(group)
     with writing():
         counted = rows.order_by("seq")[: MOST_EVENTS + 1].count()
         if not counted:
-            raise Refused(
-                f"No stored event is like that and read by {group_name}: widen what is chosen."
-            )
+            read_by = f" and read by {group_name}" if group else ""
+            raise Refused(f"No stored event is like that{read_by}: widen what is chosen.")
         if counted > MOST_EVENTS:
             raise Refused(
                 f"More than {MOST_EVENTS:,} stored events are like that, the most one operation "
                 "takes: choose a shorter time, or fewer types."
             )
         types = sorted(rows.order_by().values_list("event_type", flat=True).distinct())
-        check_mode(group, mode, types)
+        if group:
+            check_mode(group, mode, types)
         at = now()
         operation = Operation.objects.create(
-            kind=REHEARSED if mode == SHADOW else HISTORY,
+            kind={SHADOW: REHEARSED, NEW_EVENTS: REPUBLISHED}.get(mode, HISTORY),
             group_name=group_name,
             actor=actor.name,
             via=actor.via,
@@ -62,6 +65,20 @@ def propose_history(actor: Actor, group_name: str, chosen: HistoryFilter, mode: 
         )
         freeze(operation, rows.order_by("seq"))
     return operation
+
+
+def _receiver(name: str, mode: str) -> Group | None:
+    """The group that is to be given them; None for everyone."""
+    if mode != NEW_EVENTS:
+        if not name:
+            raise Refused(f"Name the group: to everyone they go as {NEW_EVENTS} alone.")
+        return receiver(name)
+    if name:
+        raise Refused(
+            f"As {NEW_EVENTS} they go to every group that reads them: leave {name} out, or give "
+            "them to it alone in another way."
+        )
+    return None
 
 
 def _check_filter(chosen: HistoryFilter) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from events.audit import Actor
 from events.errors import Refused
@@ -10,12 +10,20 @@ from events.groups import Group
 from events.models import Operation
 from events.operations.permissions import check_admin, check_stepped_up
 from events.operations.sets import receiver
+from events.queries.group_again import why_not
 
 CATCH_UP, HANDLE_AGAIN, SHADOW = "catch up", "handle again", "shadow"
+NEW_EVENTS = "new events"
 """``details["mode"]`` of an operation: leave out what the inbox knows; have it forget that;
-rehearse, and commit nothing."""
+rehearse, and commit nothing; say them again to everyone, as new events."""
 
-MODES = (CATCH_UP, HANDLE_AGAIN, SHADOW)
+MODES = (CATCH_UP, HANDLE_AGAIN, SHADOW, NEW_EVENTS)
+
+FOR_ADMINS: Mapping[str, str] = {
+    HANDLE_AGAIN: "have events handled again",
+    NEW_EVENTS: "say events again to everyone",
+}
+"""Modes that take an admin, the password given again, and what `to_type` says: what they do."""
 
 
 def check_mode(group: Group, mode: str, types: Collection[str]) -> None:
@@ -28,12 +36,8 @@ def check_mode(group: Group, mode: str, types: Collection[str]) -> None:
             f"{group.name} keeps no inbox, its effects are sets: nobody could tell what it has "
             "handled. Move the group instead, which gives it the events once more."
         )
-    once = [one.name for one in handlers if not one.repeatable]
-    if mode == HANDLE_AGAIN and once:
-        raise Refused(
-            f"{once[0]} of {group.name} is not declared repeatable: what it has done would be done "
-            "twice. Catch up instead, which leaves out what the group has handled."
-        )
+    if mode == HANDLE_AGAIN and (refused := why_not(group)):
+        raise Refused(refused)
     outside = [one.name for one in handlers if one.external]
     if mode == SHADOW and outside:
         raise Refused(
@@ -42,19 +46,24 @@ def check_mode(group: Group, mode: str, types: Collection[str]) -> None:
         )
 
 
+def to_type(mode: str, group_name: str, total: int) -> str:
+    """What somebody has to type to begin in this mode; empty where nothing."""
+    return {HANDLE_AGAIN: group_name, NEW_EVENTS: str(total)}.get(mode, "")
+
+
 def check_begin(actor: Actor, operation: Operation, typed: str) -> None:
-    """Refuse to begin what was proposed in a mode that its handlers no longer allow, or that takes
-    more than an operator: to have it handled again is for admins, with the group's name typed."""
-    mode = operation.details.get("mode")
-    if mode not in MODES:
-        return
-    if mode == HANDLE_AGAIN:
-        to = "have events handled again"
+    """Refuse to begin what was proposed for a group that is not there any more, in a mode that its
+    handlers no longer allow, or that takes more than an operator."""
+    mode = operation.details.get("mode", "")
+    if to := FOR_ADMINS.get(mode):
         check_admin(actor, to)
         check_stepped_up(actor, to)
-        if typed.strip() != operation.group_name:
-            raise Refused(
-                f"Type the name of the group, {operation.group_name}, to have it handle again "
-                "what it has handled."
-            )
-    check_mode(receiver(operation.group_name), mode, operation.details.get("types", ()))
+        wanted = to_type(mode, operation.group_name, operation.total)
+        if typed.strip() != wanted:
+            what = "name of the group" if mode == HANDLE_AGAIN else "number of events"
+            raise Refused(f"Type the {what}, {wanted}, to {to}.")
+    if mode == NEW_EVENTS:
+        return
+    group = receiver(operation.group_name)
+    if mode in MODES:
+        check_mode(group, mode, operation.details.get("types", ()))

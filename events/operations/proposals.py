@@ -20,9 +20,9 @@ from events.operations.running import advance_now
 from events.operations.sets import (
     HISTORY,
     REPLAYABLE,
+    REPUBLISHED,
     check_chosen,
     note_failed_again,
-    receiver,
 )
 from events.queries.letter_filter import LetterFilter
 from events.store import after_commit, writing
@@ -132,8 +132,7 @@ def _draft(
 
 
 def begin(actor: Actor, pk: int, reason: str, manner: Manner, typed: str = "") -> Operation:
-    """Begin a draft: exactly its set, in this manner. `typed` is the name of the group as somebody
-    typed it who wants it to handle again what it has handled.
+    """Begin a draft: exactly its set, in this manner. `typed` is what `modes.to_type` asks for.
 
     A draft that was begun already stays as it is: a second click does nothing more. Raises Refused,
     and changes nothing, when the actor may not, no reason is given, its group is not declared, or
@@ -153,7 +152,6 @@ def begin(actor: Actor, pk: int, reason: str, manner: Manner, typed: str = "") -
         if operation.kind in DECISIONS:
             manner = Manner(ramp=False)  # nothing is run that could fail
         else:
-            receiver(operation.group_name)
             check_begin(actor, operation, typed)
         record(
             actor,
@@ -191,17 +189,16 @@ def withdraw(actor: Actor, pk: int) -> None:
 
 
 def check_alone(operation: Operation) -> None:
-    """Refuse a second one over stored events of a group: the inbox could forget an event twice."""
-    if operation.kind != HISTORY:
+    """Refuse a second one over stored events of a group, or of everyone: the inbox could forget an
+    event twice, or the same be said twice."""
+    if operation.kind not in (HISTORY, REPUBLISHED):
         return
     others = Operation.objects.filter(
-        kind=HISTORY, group_name=operation.group_name, state__in=Operation.UNDER_WAY
+        kind=operation.kind, group_name=operation.group_name, state__in=Operation.UNDER_WAY
     )
     if (other := others.exclude(pk=operation.pk).values_list("pk", flat=True).first()) is not None:
-        raise Refused(
-            f"Operation {other} over stored events of {operation.group_name} is under way: end it "
-            "first."
-        )
+        whose = f"of {operation.group_name}" if operation.group_name else "for everyone"
+        raise Refused(f"Operation {other} over stored events {whose} is under way: end it first.")
 
 
 def _check_free(operation: Operation) -> None:

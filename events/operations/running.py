@@ -18,11 +18,13 @@ from events.groups import every
 from events.models import DeadLetter, HandledEvent, Operation, OperationItem
 from events.operations.decisions import DECISIONS, carry_out
 from events.operations.redelivery import redeliver_now
+from events.operations.republishing import observe_said, say_again
 from events.operations.resending import send_events
 from events.operations.sets import (
     HISTORY,
     REHEARSED,
     REPLAYABLE,
+    REPUBLISHED,
     frozen_at,
     note_failed_again,
     skip,
@@ -161,6 +163,9 @@ def _send(operation: Operation, progress: Counts) -> None:
     if operation.kind == HISTORY:
         _note_sent(operation, send_events(operation, count, at), at)
         return
+    if operation.kind == REPUBLISHED:
+        _note_sent(operation, say_again(operation, count, at), at)
+        return
     waiting = operation.items.filter(state=Item.WAITING).order_by("pk")[:count]
     as_of = frozen_at(operation)
     items = list(waiting)
@@ -210,6 +215,9 @@ def _observe(operation: Operation) -> None:
     """Note what became of items that were sent. Four statements along an index."""
     sent = operation.items.filter(state=Item.SENT)
     if not sent.exists():
+        return
+    if operation.kind == REPUBLISHED:
+        observe_said(operation, sent, now())
         return
     letter = DeadLetter.objects.filter(pk=OuterRef("letter"))
     with_letter = sent.exclude(letter=None)

@@ -18,6 +18,9 @@ REPLAYABLE = DeadLetter.REPLAYABLE
 HISTORY = "history"
 """Kind of an operation whose items are stored events, and no dead letters."""
 
+REPUBLISHED = "republish"
+"""Kind of an operation whose stored events are said again to everyone, each as a new event."""
+
 REHEARSED = "shadow"
 """Kind of an operation whose stored events are rehearsed; nothing of it is sent to anybody."""
 
@@ -90,13 +93,17 @@ def why_skipped(letter: DeadLetter | None, takes: Collection[str]) -> str:
 
 def skip(operation: Operation, told: Mapping[int, str], at: datetime) -> None:
     """Note items as skipped, each with why: a statement for each reason. No item twice."""
-    by_reason: dict[str, list[int]] = defaultdict(list)
-    for pk, reason in told.items():
-        by_reason[reason].append(pk)
-    for reason, ids in by_reason.items():
-        operation.items.filter(pk__in=ids).update(
-            state=OperationItem.State.SKIPPED, told=reason, ended_at=at
-        )
+    end(operation, OperationItem.State.SKIPPED, told, at)
+
+
+def end(operation: Operation, state: str, told: Mapping[int, str], at: datetime) -> None:
+    """Note that items have come to such an end, each with what is told of it: a statement for each
+    such text."""
+    by_text: dict[str, list[int]] = defaultdict(list)
+    for pk, text in told.items():
+        by_text[text].append(pk)
+    for text, ids in by_text.items():
+        operation.items.filter(pk__in=ids).update(state=state, told=text, ended_at=at)
 
 
 def note_failed_again(ids: Collection[int] | QuerySet[Any, Any]) -> None:

@@ -59,6 +59,20 @@ class EventView:
         """How many groups are done with it."""
         return sum(group.outcome.state in ("handled", "ignored") for group in self.groups)
 
+    @property
+    def replay_of(self) -> UUID | None:
+        """The event it says again, as its metadata tells."""
+        try:
+            return UUID(self.record.event.metadata["replay_of"])
+        except (KeyError, ValueError, AttributeError, TypeError):
+            return None
+
+    @property
+    def operation(self) -> int | None:
+        """The operation that said it again."""
+        found = self.record.event.metadata.get("operation")
+        return found if self.replay_of and isinstance(found, int) and found > 0 else None
+
     def as_json(self) -> dict[str, Any]:
         """The envelope with its payload masked."""
         return self.record.envelope()

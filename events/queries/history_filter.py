@@ -13,6 +13,7 @@ from events.models import StoredEvent
 from events.queries.events import names_about, split_entity
 from events.queries.filter_json import Filter
 from events.queries.type_names import meant
+from events.registry import registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,9 @@ class HistoryFilter(Filter):
     since: datetime | None = None
     until: datetime | None = None
 
-    def rows(self, group: Group) -> QuerySet[StoredEvent]:
-        """Events the bus has and the group reads, in no order; each with its `stream`."""
+    def rows(self, group: Group | None) -> QuerySet[StoredEvent]:
+        """Events the bus has and the group reads, or anybody where none is given; in no order, each
+        with its `stream`."""
         entry = meant(self.event_type)
         names = {entry.name} if entry else {self.event_type} if self.event_type else None
         rows = StoredEvent.objects.exclude(relayed_at=None)
@@ -43,7 +45,8 @@ class HistoryFilter(Filter):
             rows = rows.filter(stored_at__gte=self.since)
         if self.until:
             rows = rows.filter(stored_at__lt=self.until)
-        types = [one for one in group.types if names is None or one.name in names]
+        known = group.types if group else registry.all()
+        types = [one for one in known if names is None or one.name in names]
         streams = (
             When(event_type=one.name, event_version=one.version, then=Value(one.stream))
             for one in types

@@ -23,6 +23,8 @@ class OperationPlan:
     handlers: tuple[HandlerPlan, ...]
     other_groups: tuple[str, ...]
     """Groups that read these types as well, and will see nothing."""
+    readers: tuple[str, ...]
+    """Groups that read these types, where everyone is given them; else empty."""
     already_handled: int
     """How many of them the group has handled since; those are closed without being run."""
     edited: int
@@ -45,18 +47,17 @@ def plan_of(pk: int) -> OperationPlan | None:
         return None
     items = OperationItem.objects.filter(operation=pk)
     types = tuple(operation.details.get("types", ()))
-    declared = {group.name: group for group in groups()}
     name = operation.group_name
+    read_by = [one for one in groups() if not set(one.reads).isdisjoint(types)]
+    to = [one for one in groups() if one.name == name] if name else read_by
+    others = tuple(one.name for one in read_by if one.name != name)
     took_s = _took_s(name)
     done = HandledEvent.objects.filter(group__name=name, event_id=OuterRef("event_id"))
     return OperationPlan(
         types=types,
-        handlers=handlers_for(declared.get(name), types),
-        other_groups=tuple(
-            group.name
-            for group in declared.values()
-            if group.name != name and not set(group.reads).isdisjoint(types)
-        ),
+        handlers=tuple(handler for one in to for handler in handlers_for(one, types)),
+        other_groups=others if name else (),
+        readers=() if name else others,
         already_handled=items.filter(Exists(done)).count(),
         edited=edited_among(items.exclude(letter=None).values("letter")),
         took_s=took_s,

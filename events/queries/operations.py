@@ -73,6 +73,8 @@ class Replayed:
     """What a rehearsal found."""
     event: Said | None = None
     """Of one that is no dead letter, while it is stored."""
+    said_id: UUID | None = None
+    """Of the new event it was said again as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,8 @@ class OperationView:
     @property
     def done_well(self) -> str:
         """What has become of those that ended as they should."""
-        return {"discard": "discarded", "restore": "restored"}.get(self.kind, "handled")
+        words = {"discard": "discarded", "restore": "restored", "republish": "said again"}
+        return words.get(self.kind, "handled")
 
     @property
     def mode(self) -> str:
@@ -295,7 +298,7 @@ def _view(
 
 
 def _described(row: Operation) -> str:
-    chosen = HistoryFilter if row.kind in ("history", "shadow") else LetterFilter
+    chosen = HistoryFilter if row.kind in ("history", "shadow", "republish") else LetterFilter
     return chosen.of_json(row.asked).described
 
 
@@ -369,4 +372,5 @@ def _replayed(
         told=told,
         relayed=bool(item.relayed_at or (item.letter and item.letter.redelivered_at)),
         found=item.result,
+        said_id=item.said_id,
     )

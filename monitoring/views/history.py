@@ -1,4 +1,5 @@
-"""Choosing stored events that a group is to be given again, or to rehearse."""
+"""Choosing stored events that a group is to be given again, or to rehearse; or to be said again to
+everyone."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from pydantic import BaseModel, Field
 
 from events.errors import Refused
-from events.operations import propose_history
+from events.operations import FOR_ADMINS, HANDLE_AGAIN, NEW_EVENTS, propose_history
 from events.queries import groups, types
 from events.queries.history_filter import HistoryFilter
 from monitoring import params
@@ -24,7 +25,7 @@ class Asked(BaseModel):
     """What was chosen, as the address or the form says it."""
 
     group: Annotated[str, Field(max_length=100)] = ""
-    mode: Literal["catch up", "handle again", "shadow"] = "catch up"
+    mode: Literal["catch up", "handle again", "shadow", "new events"] = "catch up"
     type: Annotated[str, Field(max_length=200)] = ""
     entity: Annotated[str, Field(max_length=200)] = ""
     correlation: Annotated[str, Field(max_length=40)] = ""
@@ -67,6 +68,7 @@ def _form(request: HttpRequest, asked: Asked, refused: str = "", status: int = 2
         "catalogue": types.catalogue(),
         "refused": refused,
         "may_not": may_not(request, Role.OPERATOR, "replay history"),
-        "may_not_again": may_not(request, Role.ADMIN, "have events handled again"),
+        "may_not_again": may_not(request, Role.ADMIN, FOR_ADMINS[HANDLE_AGAIN]),
+        "may_not_say": may_not(request, Role.ADMIN, FOR_ADMINS[NEW_EVENTS]),
     }
     return render(request, "history.html", context, status=status)

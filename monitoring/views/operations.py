@@ -32,12 +32,20 @@ from monitoring.requests import PageRequest
 
 MOVES = {"pause": acts.pause, "resume": acts.resume, "cancel": acts.cancel}
 
-REHEARSED: dict[str, str] = {
-    "handled": "would be handled",
-    "failed again": "would fail",
-    "not sent": "to come",
+WORDS: dict[str, dict[str, str]] = {
+    acts.SHADOW: {
+        "handled": "would be handled",
+        "failed again": "would fail",
+        "not sent": "to come",
+    },
+    acts.NEW_EVENTS: {
+        "handled": "said again",
+        "failed again": "failed",
+        "with the group": "with the groups",
+        "not sent": "to come",
+    },
 }
-"""Results of a shadow in its own words."""
+"""Results of a mode in its own words."""
 
 STATES = ("", "running", "paused", "stopped", "cancelled", "done", "draft")
 
@@ -69,7 +77,7 @@ class Begun(BaseModel):
     ramp: bool = False
     stop_percent: Annotated[int, Field(ge=0, le=100)] = 10
     typed: Annotated[str, Field(max_length=100)] = ""
-    """The name of the group, where that is asked for."""
+    """The name of the group or the number of events, where that is asked for."""
     rate: Annotated[float, Field(ge=0.1, le=10_000)] | None = None
 
 
@@ -174,17 +182,17 @@ def _draft(
 ) -> HttpResponse:
     decision = acts.DECISIONS.get(found.kind)
     verb = decision.verb if decision else "replay"
-    again = found.mode == acts.HANDLE_AGAIN
-    role, to = (Role.ADMIN, "have events handled again") if again else (Role.OPERATOR, verb)
-    if again:
-        refusal = may_not_step_up(request, role, to)
+    role = Role.ADMIN if found.mode in acts.FOR_ADMINS else Role.OPERATOR
+    if role == Role.ADMIN:
+        refusal = may_not_step_up(request, role, acts.FOR_ADMINS[found.mode])
     else:
-        refusal = may_not_of_size(request, found.total, to)
+        refusal = may_not_of_size(request, found.total, verb)
     context: dict[str, Any] = {
         "operation": found,
         "decision": decision,
         "plan": None if decision else plan_of(found.id),
         "given": given,
+        "to_type": acts.to_type(found.mode, found.group, found.total),
         "refused": refused,
         "reason_length": REASON_LENGTH,
         "may_not": refusal,
@@ -198,7 +206,7 @@ def _draft(
 def _results(found: OperationView, asked: Shown) -> list[tuple[str, int, str, bool]]:
     """Tabs over the outcomes there are."""
     tabs: list[tuple[str, int, str, bool]] = [("all", found.total, "?", asked.result is None)]
-    words = REHEARSED if found.mode == acts.SHADOW else {}
+    words = WORDS.get(found.mode, {})
     for result, count in found.counts.items():
         tabs += [(words.get(result, result), count, _link(result), asked.result == result)]
     return tabs

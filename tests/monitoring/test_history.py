@@ -10,7 +10,7 @@ from django.test import Client
 
 from events import Context, Event
 from events.groups import Group
-from events.models import AuditEntry, Operation
+from events.models import AuditEntry, Operation, StoredEvent
 from events.operations import advance_shadows
 from monitoring.acting import STEPPED_UP_AT
 from tests.bus_fixture import Bus
@@ -133,3 +133,40 @@ def test_others_are_sent_away(operator: Client, group: Group) -> None:
     assert Client().get(PAGE)["Location"].startswith("/login/")
     assert operator.put(PAGE).status_code == 405
     assert strict.post(PAGE, {"group": "testers", "mode": "catch up"}).status_code == 403
+
+
+def test_to_say_them_again_to_everyone_asks_an_admin_for_the_number(
+    bus: Bus, operator: Client, group: Group
+) -> None:
+    sent = {"group": "", "mode": "new events", "type": "TradeExecuted"}
+    assert "admin is needed to say events again to everyone" in read(operator, PAGE)
+    assert operator.post(PAGE, sent).status_code == 409
+    admin = signed_in("admin")
+    session = admin.session
+    session[STEPPED_UP_AT] = time.time()
+    session.save()
+
+    where = str(admin.post(PAGE, sent)["Location"])
+    draft = read(admin, where)
+    assert "Say again 2 stored events" in draft
+    assert "to everyone who reads them, as new events" in draft
+    assert "testers" in draft
+    assert "already handled" not in draft
+    wrong = admin.post(f"{where}begin/", {"reason": "lost", "typed": "3"})
+    assert "Type the number of events, 2" in main_of(wrong)  # type: ignore[arg-type]
+    assert StoredEvent.objects.count() == 2
+
+    admin.post(f"{where}begin/", {"reason": "lost", "typed": "2"})
+    bus.drain([group])
+
+    page = read(admin, where)
+    assert "2 still to come" in page
+    assert page.count("with the groups as …") == 2
+    said = StoredEvent.objects.filter(producer__startswith="replay@")
+    links = admin.get(where).content.decode()
+    assert [f"/events/{one.event_id}/" in links for one in said] == [True, True]
+    first = said.order_by("seq")[0]
+    event = read(admin, f"/events/{first.event_id}/")
+    assert f"again: the original , by operation {Operation.objects.get().pk}" in event
+    listed = read(admin, "/operations/")
+    assert "republish" in listed

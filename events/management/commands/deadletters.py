@@ -13,15 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import Refused
 from events.management.actors import at_the_shell
-from events.management.awaiting import awaited
-from events.management.letter_choice import (
-    Wish,
-    agreed,
-    chosen_of,
-    forget,
-    freeze,
-    go,
-)
+from events.management.awaiting import awaited, outcome
+from events.management.frozen import Wish, agreed, forget, go
+from events.management.letter_choice import chosen_of, freeze
 from events.management.letter_trials import edit, edit_lines, rehearsal_lines
 from events.management.output import as_json, printable, table, when
 from events.operations import (
@@ -173,21 +167,21 @@ class Command(BaseCommand):
     def _all_that_match(self, verb: str, options: dict[str, Any], json_wanted: bool) -> None:
         wish = Wish(
             verb=verb,
-            chosen=chosen_of(options["search"]),
             reason=options["reason"],
             manner=Manner(ramp=not options.get("no_ramp"), rate_per_s=options.get("rate")),
             dry_run=options["dry_run"],
             yes=options["yes"],
         )
-        look = freeze(wish)
+        look = freeze(verb, chosen_of(options["search"]))
         if wish.dry_run or not json_wanted:
             told = look.as_json()
             self.stdout.write(as_json(told) if json_wanted else "\n".join(look.lines()))
-        if wish.dry_run or not agreed(look, wish):
+        wanted = None if wish.dry_run else agreed(look, wish)
+        if wanted is None:
             forget(look)
             self._said("Nothing has happened.", json_wanted)
             return
-        self._told(go(look, wish).pk, options.get("wait", 0.0), json_wanted)
+        self._told(go(look, wanted).pk, options.get("wait", 0.0), json_wanted)
 
     def _said(self, sentence: str, json_wanted: bool) -> None:
         if not json_wanted:
@@ -238,14 +232,7 @@ class Command(BaseCommand):
     def _told(self, pk: int, wait_s: float, json_wanted: bool) -> None:
         """What became of an operation, and the exit status that says so."""
         view = awaited(pk, wait_s, quiet=json_wanted)
-        if json_wanted:
-            self.stdout.write(as_json(asdict(view)))
-        else:
-            of = f"{'to' if view.done_well == 'handled' else 'of'} {view.group or 'several groups'}"
-            self.stdout.write(
-                f"Operation {view.id}: {view.total} {of}, {view.handled} {view.done_well},"
-                f" {view.failed} failed again, {view.waiting} still to come."
-            )
+        self.stdout.write(as_json(asdict(view)) if json_wanted else outcome(view))
         if wait_s and not view.done:
             sys.exit(UNDER_WAY)
         if wait_s and view.failed:

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.errors import Refused
 from events.management.actors import at_the_shell
-from events.management.awaiting import awaited
+from events.management.awaiting import awaited, whom
 from events.management.output import as_json, printable, table, when
 from events.models import Operation
 from events.operations import Actor, Manner, begin, cancel, pause, resume, withdraw
@@ -45,6 +45,11 @@ class Command(BaseCommand):
         showing = actions.add_parser("show", help="one, with what became of its events")
         starting = actions.add_parser("begin", help="confirm a draft: exactly its set is sent")
         _add_manner(starting)
+        starting.add_argument(
+            "--typed", default="", metavar="WORD",
+            help="what its page asks for: the group's name to handle again, the number of events"
+            " to say again",
+        )  # fmt: skip
         leaving = actions.add_parser("withdraw", help="throw a draft away")
         moving = [actions.add_parser(verb, help=f"{verb} one under way") for verb in MOVES]
         for one in (showing, starting, leaving, *moving):
@@ -112,7 +117,7 @@ def _act(action: str, pk: int, options: Mapping[str, Any]) -> None:
     actor = at_the_shell()
     if action == "begin":
         manner = Manner(not options["no_ramp"], options["stop_percent"], options["rate"])
-        begin(actor, pk, options["reason"], manner)
+        begin(actor, pk, options["reason"], manner, options["typed"])
     elif action == "withdraw":
         withdraw(actor, pk)
     elif action in MOVES:
@@ -131,7 +136,7 @@ def _row(view: OperationView) -> list[object]:
 def _text(view: OperationView) -> list[str]:
     asked = f"asked by {view.actor} {when(view.created_at)}"
     lines = [
-        f"operation {view.id}: {view.kind} of {view.total} to {view.group}, {view.state}",
+        f"operation {view.id}: {view.kind} of {view.total} {whom(view)}, {view.state}",
         f"{asked}: {printable(view.reason)}" if view.reason else asked,
         f"{view.handled} handled, {view.failed} failed again, {view.skipped} skipped, "
         f"{view.waiting} still to come",

@@ -122,3 +122,13 @@ def test_of_what_another_system_said_beside_the_json_has_the_names(bus: Bus) -> 
 
 def test_an_unknown_id_is_none(bus: Bus) -> None:
     assert query.load(uuid4()) is None
+
+
+@pytest.mark.parametrize("claimed", ["x", 7, None, {"a": 1}])
+def test_metadata_that_names_no_original_says_nothing(bus: Bus, claimed: object) -> None:
+    said = trade(metadata={"replay_of": claimed, "operation": 3})
+    bus.publish(said)
+
+    found = shown(said)
+
+    assert (found.replay_of, found.operation) == (None, None)
