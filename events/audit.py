@@ -18,8 +18,9 @@ LOCK = 0x4153_5452_4155
 """Number of PostgreSQL's advisory lock on the audit ("ASTRAU"); nobody else takes it."""
 
 
-DATA_LOST, PUT_BACK = "bus.data-lost", "bus.put-back"
-"""Actions of the reconciler: the server came back empty; a group was given back what it lost."""
+DATA_LOST, PUT_BACK, ENTRIES_LOST = "bus.data-lost", "bus.put-back", "bus.entries-lost"
+"""Actions of the reconciler: the server came back empty; a group was given back what it lost; it
+lost what nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

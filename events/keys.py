@@ -36,6 +36,12 @@ def sweep_cursor(stream: str, group: str) -> str:
     return f"{{{stream}}}:sweep:{group}"
 
 
+def dropped(stream: str) -> str:
+    """Set: entries of this stream and its retry streams that a sweep found held and gone. Written
+    by reclaim, emptied by the reconciler once it has put back what the store has."""
+    return f"{{{stream}}}:dropped"
+
+
 def seen(stream: str) -> str:
     """Sorted set: event id -> time (ms) in its entry's id. Written by append, bounded by time and
     number there; expires a window after the last append."""

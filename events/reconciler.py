@@ -21,14 +21,17 @@ from django.db.models import F
 from django.db.models.functions import Least
 
 from events import transport
-from events.audit import DATA_LOST, PUT_BACK, Actor, record
+from events.audit import DATA_LOST, ENTRIES_LOST, PUT_BACK, Actor, record
 from events.conf import bus_settings
 from events.envelope import now, stream_name
-from events.groups import Group, every, groups
+from events.groups import Group, every, find, groups
 from events.models import ConsumerGroup, DeadLetter, HandledEvent, Reconciliation, StoredEvent
+from events.queries.lost import Stored, stored_at
 from events.queries.skips import Skips
+from events.registry import registry
 from events.store import writing
 from events.transport.base import Redelivery
+from events.transport.mending import Dropped, Held
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,9 @@ numbers from its beginning, and the position may have gone past these."""
 
 ALWAYS, NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 """Before every row, and behind."""
+
+MOST_TOLD = 100
+"""Entries that one audit row names."""
 
 SYSTEM = Actor("reconciler", "system")
 
@@ -73,15 +79,15 @@ Missing = dict[tuple[str, str], list[Row]]
 def reconcile() -> int:
     """Put back what the bus has lost; how many deliveries that were.
 
-    Costs in good health: one look at the bus and, for each 500 rows older than
+    Costs in good health: two looks at the bus and, for each 500 rows older than
     `reconcile_after_s` that were not compared before, three queries; nothing is asked of the bus
     but for what a group is behind with. Raises BusUnavailable.
     """
+    put_back = _take_up(transport.current().mending.dropped([one.stream for one in registry.all()]))
     position = _position()
     word, server = transport.current().inspector.incarnation()
     if (word, server) != (position.incarnation, position.server):
         position = _begin_again(position, word, server)
-    put_back = 0
     until = time.monotonic() + PASS_S
     after = position.seq
     while time.monotonic() < until and (rows := _rows(after)):
@@ -172,9 +178,62 @@ def _compare(rows: Sequence[Row], *, lost_data: bool) -> int:
             done = _accounted([row.event_id for row in lost])
             lost = [row for row in lost if (group, row.event_id) not in done]
         if lost:
-            _put_back(stream, group, lost)
+            _put_back(stream, group, [row.event_id for row in lost])
             put_back += len(lost)
     return put_back
+
+
+def _take_up(dropped: Sequence[Dropped]) -> int:
+    """Put back what sweeps found held and gone from its stream; how many deliveries that were.
+
+    The store tells which events they were. Where it does not, because they stood in a retry stream
+    or their entry is not known to it, everything is compared again; and it is said that they are
+    gone. So it is of a group that nobody declares any more.
+    """
+    put_back = 0
+    groups_of: dict[str, list[Dropped]] = defaultdict(list)
+    for one in dropped:
+        groups_of[one.group].append(one)
+    for group, members in groups_of.items():
+        places = [Held(one.stream, one.entry_id, "", one.retry) for one in members]
+        known = stored_at(group, places) if find(group) else {}
+        for stream in sorted({place.stream for place in known}):
+            put_back += _put_back_known(stream, group, known)
+        if unknown := [place for place in places if place not in known]:
+            hurry()
+            _note_unknown(group, unknown)
+    if dropped:
+        transport.current().mending.forget_dropped(dropped)
+    return put_back
+
+
+def _put_back_known(stream: str, group: str, known: Mapping[Held, Stored]) -> int:
+    """What of these is neither finished nor on its way already, which a death may have left."""
+    there = [
+        (one.event_id, place.entry_id)
+        for place, one in known.items()
+        if place.stream == stream and not one.settled
+    ]
+    transport.current().streams.ensure_group(stream, group)
+    found = transport.current().inspector.whereabouts(stream, group, there)
+    lost = [event_id for event_id, _ in there if found[event_id] == "gone"]
+    if lost:
+        _put_back(stream, group, lost)
+    return len(lost)
+
+
+def _note_unknown(group: str, places: Sequence[Held]) -> None:
+    logger.error("group %s: %d entries are gone that the store does not know", group, len(places))
+    with writing():
+        record(
+            SYSTEM,
+            ENTRIES_LOST,
+            group,
+            "entries were gone from their stream while they were held; the store does not say what "
+            "they were",
+            count=len(places),
+            entries=[place.key for place in places[:MOST_TOLD]],
+        )
 
 
 def _unaccounted(rows: Sequence[Row], *, lost_data: bool) -> Missing:
@@ -250,19 +309,15 @@ def _accounted(event_ids: Sequence[UUID]) -> set[tuple[str, UUID]]:
     }
 
 
-def _put_back(stream: str, group: str, lost: Sequence[Row]) -> None:
+def _put_back(stream: str, group: str, lost: Sequence[UUID]) -> None:
     """Redeliver to the one group that misses them, and say so in the audit."""
-    bodies = dict(
-        StoredEvent.objects.filter(event_id__in=[row.event_id for row in lost]).values_list(
-            "event_id", "body"
-        )
-    )
+    bodies = dict(StoredEvent.objects.filter(event_id__in=lost).values_list("event_id", "body"))
     transport.current().streams.redeliver(
         group,
         [
-            Redelivery(stream, str(row.event_id), bodies[row.event_id].encode(), asked=False)
-            for row in lost
-            if row.event_id in bodies
+            Redelivery(stream, str(event_id), bodies[event_id].encode(), asked=False)
+            for event_id in lost
+            if event_id in bodies
         ],
     )
     logger.error("group %s: %d events of %s were lost; put back", group, len(lost), stream)
@@ -274,6 +329,6 @@ def _put_back(stream: str, group: str, lost: Sequence[Row]) -> None:
             "the bus no longer held what the store says is unfinished",
             stream=stream,
             count=len(lost),
-            first=str(lost[0].event_id),
-            last=str(lost[-1].event_id),
+            first=str(lost[0]),
+            last=str(lost[-1]),
         )

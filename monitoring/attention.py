@@ -151,9 +151,15 @@ def _losses(snapshot: Snapshot) -> Iterator[Need]:
         "The bus",
         f"came back without its data: {put_back}."
         if losses.everything
-        else f"had lost what was unfinished: {put_back}.",
+        else f"had lost what was unfinished: {put_back}{_unknown(losses.unknown)}.",
         since=losses.at,
         detail="events are safe in SQL; find out why: a flush, an empty start, a failover?",
+    )
+
+
+def _unknown(count: int) -> str:
+    return (
+        f", and of {counted(count, 'entry', 'entries')} nobody knows what was lost" if count else ""
     )
 
 

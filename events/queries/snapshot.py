@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Count
 
 from events import transport
-from events.audit import DATA_LOST, PUT_BACK
+from events.audit import DATA_LOST, ENTRIES_LOST, PUT_BACK
 from events.conf import bus_settings
 from events.envelope import now
 from events.errors import BusUnavailable
@@ -137,6 +137,8 @@ class Losses:
     """The server came back without its data; else single entries were gone."""
     put_back: Mapping[str, int]
     """Deliveries by group."""
+    unknown: int = 0
+    """Entries that were gone and are not in the store: nobody knows what they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,16 +229,19 @@ def relay_state() -> RelayState:
 
 def losses_since(since: datetime) -> Losses | None:
     """What the reconciler found lost since then: one statement."""
-    rows = AuditEntry.objects.filter(action__in=(DATA_LOST, PUT_BACK), at__gte=since)
+    rows = AuditEntry.objects.filter(action__in=(DATA_LOST, PUT_BACK, ENTRIES_LOST), at__gte=since)
     found = list(rows.order_by("seq").values_list("at", "action", "target", "details"))
     if not found:
         return None
     put_back: Counter[str] = Counter()
+    unknown = 0
     for _, action, target, details in found:
         if action == PUT_BACK:
             put_back[target] += int(details.get("count", 0))
+        elif action == ENTRIES_LOST:
+            unknown += int(details.get("count", 0))
     everything = any(action == DATA_LOST for _, action, _, _ in found)
-    return Losses(found[-1][0], everything, dict(put_back))
+    return Losses(found[-1][0], everything, dict(put_back), unknown)
 
 
 def pauses() -> dict[str, Pause]:

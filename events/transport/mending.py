@@ -85,6 +85,17 @@ class PendingEntry(msgspec.Struct, frozen=True, gc=False):
     """What stands in the stream; None where it stands there no more: nobody can handle it."""
 
 
+class Dropped(msgspec.Struct, frozen=True, gc=False):
+    """An entry that was held by a group and was gone from its stream when a sweep came to it: it is
+    held no more, and nobody has run it."""
+
+    stream: str
+    """The event's own stream, also where the entry was one of the retry stream."""
+    group: str
+    entry_id: str
+    retry: bool = False
+
+
 class Mending(Protocol):
     """What changes retries and held entries by hand. One round trip each; every method says, for
     each that it was given, whether it was as it was said to be, and leaves alone what was not."""
@@ -107,12 +118,18 @@ class Mending(Protocol):
         """Acknowledge entries that are gone from their stream; False: it stands there, or nobody
         holds it."""
 
+    def dropped(self, streams: Sequence[str]) -> list[Dropped]:
+        """What sweeps of these streams have dropped and nobody has looked after since."""
+
+    def forget_dropped(self, found: Sequence[Dropped]) -> None:
+        """These have been looked after."""
+
 
 def note_dropped(group: str, source: str, entry_ids: Sequence[str]) -> None:
     """Say that a sweep has met entries which are gone from their stream, and dropped them."""
     if entry_ids:
         logger.error(
-            "group %s: entries of %s were gone from it while they were held, and are dropped: %s",
+            "group %s: entries of %s were gone from it while they were held: %s",
             group,
             source,
             ", ".join(entry_ids[:10]),

@@ -13,7 +13,7 @@ from events import keys
 from events.envelope import new_event_id
 from events.transport.base import Append, Delivery, Failure, Handled, RetryLater, Transport
 from events.transport.memory import MemoryBus
-from events.transport.mending import Held, WaitingRetry
+from events.transport.mending import Dropped, Held, WaitingRetry
 from tests.contract.conftest import SERVERS
 from tests.waiting import eventually
 
@@ -266,6 +266,29 @@ def test_a_sweep_says_what_was_gone_and_goes_on(
     assert [one.body for one in claimed] == [b"2"]
     assert f"group a: entries of {STREAM} were gone" in caplog.text
     assert gone.entry_id in caplog.text
+
+
+@pytest.mark.parametrize("retried", [False, True])
+def test_what_a_sweep_has_dropped_is_told_until_it_was_looked_after(
+    bus: Transport, lose: Lose, retried: bool
+) -> None:
+    if retried:
+        fail(bus, b"1", 0)
+        bus.streams.promote(STREAM, "a", time.time() + 1)
+    else:
+        put(bus, b"1")
+    (gone,) = take(bus, consumer="dead")
+    lose(gone)
+    assert bus.mending.dropped([STREAM]) == []
+
+    bus.streams.reclaim(STREAM, "a", "alive", 0.0)
+    bus.streams.reclaim(STREAM, "a", "alive", 0.0)
+
+    found = bus.mending.dropped([STREAM, "astra.other.v1"])
+    assert found == [Dropped(STREAM, "a", gone.entry_id, retry=retried)]
+    assert bus.mending.dropped(["astra.other.v1"]) == []
+    bus.mending.forget_dropped(found)
+    assert bus.mending.dropped([STREAM]) == []
 
 
 @pytest.mark.parametrize("retry", [False, True])

@@ -17,6 +17,7 @@ from events.models import AuditEntry, HandledEvent, Reconciliation, StoredEvent
 from events.operations import Actor, redeliver_waiting, replay_dead_letters
 from events.reconciler import reconcile
 from events.transport.base import RetryLater
+from events.transport.memory.state import parsed
 from tests.bus_fixture import Bus
 from tests.events.conftest import trade
 
@@ -358,3 +359,114 @@ def test_every_declared_group_can_be_compared(
     expected = sum(g.idempotent and "Trading.TradeExecuted" in g.reads for g in groups())
 
     assert reconcile() == expected
+
+
+def hold_and_lose(bus: Bus, group: Group, consumer: str = "dead") -> str:
+    """Let somebody die with the first entry, which is then gone; its id."""
+    (held,) = bus.transport.streams.read(group.name, consumer, [STREAM], 1, 0)
+    del bus.memory._streams[STREAM].entries[parsed(held.entry_id)]
+    assert bus.transport.streams.reclaim(STREAM, group.name, "alive", 0.0) == []
+    return held.entry_id
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+def test_what_was_gone_while_it_was_held_goes_back_to_its_group(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]], idempotent: bool
+) -> None:
+    seen: list[UUID] = []
+    other: list[UUID] = []
+    held = group_of(noting(seen), name="holders", idempotent=idempotent)
+    others = group_of(noting(other), name="others")
+    declared = only(held, others)
+    event = trade()
+    bus.publish(event)
+    bus.drain([others])
+    reconcile()
+    hold_and_lose(bus, held)
+
+    assert reconcile() == 1
+    bus.drain(declared)
+    assert reconcile() == 0
+    bus.drain(declared)
+
+    assert (seen, other) == ([event.event_id], [event.event_id])
+    row = AuditEntry.objects.get()
+    assert (row.action, row.target, row.details["count"]) == ("bus.put-back", "holders", 1)
+    assert bus.transport.mending.dropped([STREAM]) == []
+
+
+def test_a_death_before_it_is_noted_as_looked_after_puts_nothing_back_twice(
+    bus: Bus,
+    group_of: GroupOf,
+    only: Callable[..., list[Group]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = group_of(noting([]), name="holders")
+    only(held)
+    bus.publish(trade())
+    hold_and_lose(bus, held)
+    with monkeypatch.context() as broken:
+        broken.setattr(bus.memory, "forget_dropped", lambda found: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            reconcile()
+
+    assert reconcile() == 0
+    assert bus.transport.mending.dropped([STREAM]) == []
+    assert AuditEntry.objects.count() == 1
+
+
+def test_what_the_store_does_not_know_is_said_to_be_lost(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    held = group_of(noting([]), name="holders")
+    only(held)
+    bus.publish(trade())
+    entry_id = hold_and_lose(bus, held)
+    StoredEvent.objects.all().delete()
+
+    assert reconcile() == 0
+
+    row = AuditEntry.objects.get()
+    assert (row.action, row.target) == ("bus.entries-lost", "holders")
+    assert row.details["entries"] == [f"{entry_id}@{STREAM}@"]
+    assert reconcile() == 0
+    assert AuditEntry.objects.count() == 1
+
+
+def test_a_retry_that_was_gone_while_it_was_held_is_found_by_comparing_everything(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    seen: list[UUID] = []
+    held = group_of(noting(seen), name="holders")
+    only(held)
+    event = trade()
+    bus.publish(event)
+    streams = bus.transport.streams
+    (delivery,) = streams.read("holders", "one", [STREAM], 1, 0)
+    streams.settle("holders", [RetryLater(delivery, bus.clock.now(), ())])
+    streams.promote(STREAM, "holders", bus.clock.now() + 1)
+    (again,) = streams.read("holders", "dead", [STREAM], 1, 0)
+    assert again.retry
+    bus.memory._retry[STREAM, "holders"].entries.clear()
+    streams.reclaim(STREAM, "holders", "alive", 0.0)
+
+    assert reconcile() == 1
+    bus.drain([held])
+
+    assert seen == [event.event_id]
+    actions = AuditEntry.objects.order_by("seq").values_list("action", flat=True)
+    assert list(actions) == ["bus.entries-lost", "bus.put-back"]
+
+
+def test_a_group_that_is_not_there_any_more_stops_nothing(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    held = group_of(noting([]), name="holders")
+    only()
+    bus.publish(trade())
+    hold_and_lose(bus, held)
+    del bus.memory._streams[STREAM].groups["holders"]
+
+    reconcile()
+
+    assert bus.transport.mending.dropped([STREAM]) == []

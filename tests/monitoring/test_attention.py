@@ -158,6 +158,11 @@ def test_a_group_that_leaves_something_alone_says_what_and_that_nothing_is_lost(
             Losses(NOW, False, {"a": 1}),
             "The bus had lost what was unfinished: 1 delivery went back to 1 group.",
         ),
+        (
+            Losses(NOW, False, {"a": 1}, 2),
+            "The bus had lost what was unfinished: 1 delivery went back to 1 group, and of 2"
+            " entries nobody knows what was lost.",
+        ),
     ],
 )
 def test_what_the_bus_had_lost_is_said_after_it_was_put_back(losses: Losses, sentence: str) -> None:

@@ -15,7 +15,7 @@ from events.transport.memory.state import (
     locked,
     parsed,
 )
-from events.transport.mending import Held, WaitingRetry
+from events.transport.mending import Dropped, Held, WaitingRetry
 
 
 class MemoryMending(MemoryState):
@@ -58,6 +58,16 @@ class MemoryMending(MemoryState):
     @locked
     def drop_lost(self, group: str, entries: Sequence[Held]) -> list[bool]:
         return [self._drop_lost(group, held) for held in entries]
+
+    @locked
+    def dropped(self, streams: Sequence[str]) -> list[Dropped]:
+        wanted = set(streams)
+        found = [one for one in self._dropped if one.stream in wanted]
+        return sorted(found, key=lambda one: (one.stream, one.retry, one.entry_id, one.group))
+
+    @locked
+    def forget_dropped(self, found: Sequence[Dropped]) -> None:
+        self._dropped -= set(found)
 
     def _drop_lost(self, group: str, held: Held) -> bool:
         pending, there = self._standing(group, held)

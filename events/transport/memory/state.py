@@ -16,6 +16,7 @@ from events.transport.base import (
     Delivery,
     WorkerInfo,
 )
+from events.transport.mending import Dropped
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -97,6 +98,7 @@ class MemoryState:
         self._retry: dict[tuple[str, str], Stream] = defaultdict(Stream)
         self._due: dict[tuple[str, str], dict[str, Waiting]] = defaultdict(dict)
         self._seen: dict[str, dict[UUID, tuple[float, str]]] = defaultdict(dict)
+        self._dropped: set[Dropped] = set()
         self._incarnation = ""
         self._leases: dict[str, tuple[str, float]] = {}
         self._workers: dict[str, tuple[WorkerInfo, float]] = {}

@@ -34,7 +34,7 @@ from events.transport.memory.state import (
     parsed,
     spelled,
 )
-from events.transport.mending import note_dropped
+from events.transport.mending import Dropped, note_dropped
 
 
 class MemoryStreams(MemoryState):
@@ -191,6 +191,7 @@ class MemoryStreams(MemoryState):
                 pending = member.pending[entry_id]
                 if entry_id not in source.entries:  # as XAUTOCLAIM has it
                     del member.pending[entry_id]
+                    self._dropped.add(Dropped(stream, group, spelled(entry_id), retry))
                     note_dropped(group, stream, [spelled(entry_id)])
                     continue
                 member.pending[entry_id] = Pending(consumer, self.clock.now(), pending.count)

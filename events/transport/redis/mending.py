@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
 
 from events import keys
 from events.transport.base import RELEASED, RELEASED_IDLE_MS
-from events.transport.mending import Held, WaitingRetry
+from events.transport.mending import Dropped, Held, WaitingRetry
 from events.transport.redis.connection import Call, Scripts, pipelined, reaching, translated
 
 
@@ -66,6 +66,30 @@ class RedisMending:
     def drop_lost(self, group: str, entries: Sequence[Held]) -> list[bool]:
         return self._held("drop_lost", group, [group], entries)
 
+    def dropped(self, streams: Sequence[str]) -> list[Dropped]:
+        with reaching():
+            found = pipelined(
+                self._commands,
+                [_command("SMEMBERS", keys.dropped(name)) for name in streams],
+            )
+        told: list[Dropped] = []
+        for stream, members in zip(streams, found, strict=True):
+            if isinstance(members, Exception):
+                raise translated(members)
+            told += [_dropped(stream, member.decode()) for member in sorted(members)]
+        return told
+
+    def forget_dropped(self, found: Sequence[Dropped]) -> None:
+        by_stream: dict[str, list[str]] = defaultdict(list)
+        for one in found:
+            word = f"{'r' if one.retry else 's'}{one.entry_id} {one.group}"
+            by_stream[keys.dropped(one.stream)].append(word)
+        with reaching():
+            pipelined(
+                self._commands,
+                [_command("SREM", name, *words) for name, words in by_stream.items()],
+            )
+
     def _held(
         self, name: str, group: str, head: Sequence[Any], entries: Sequence[Held]
     ) -> list[bool]:
@@ -98,3 +122,14 @@ class RedisMending:
             for index, done in zip(indices, reply, strict=True):
                 told[index] = bool(done)
         return told
+
+
+def _command(*words: str) -> Callable[[Any], Any]:
+    """One command of a pipeline."""
+    return lambda pipe: pipe.execute_command(*words)
+
+
+def _dropped(stream: str, word: str) -> Dropped:
+    """What the script wrote: ``s1700-0 group``, with ``r`` for one of the retry stream."""
+    entry_id, _, group = word[1:].partition(" ")
+    return Dropped(stream, group, entry_id, retry=word[0] == "r")

@@ -195,8 +195,10 @@ class RedisStreams:
     ) -> list[Delivery]:
         sources = [(stream, False), (keys.retry_stream(stream, group), True)]
         args = [group, consumer, int(min_idle_s * 1_000), count]
-        cursor = keys.sweep_cursor(stream, group)
-        calls: list[Call] = [("reclaim", [name, cursor], args) for name, _ in sources]
+        notes = [keys.sweep_cursor(stream, group), keys.dropped(stream)]
+        calls: list[Call] = [
+            ("reclaim", [name, *notes], [*args, "r" if retry else "s"]) for name, retry in sources
+        ]
         replies = self._scripts.call_all(calls)
         for (name, _), (_, dropped) in zip(sources, replies, strict=True):
             note_dropped(group, name, [entry_id.decode() for entry_id in dropped])
