@@ -198,7 +198,9 @@ class OperationView:
 
     @property
     def command(self) -> str:
-        """The line that shows the same in a terminal."""
+        """The line that shows the same in a terminal; of a draft, the one that begins it."""
+        if self.draft:
+            return f"manage.py operations begin {self.id} --reason '...'"
         return f"manage.py operations show {self.id}"
 
 

@@ -3,8 +3,8 @@ everyone."""
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Literal
-from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -38,9 +38,19 @@ class Asked(BaseModel):
 
     @property
     def command(self) -> str:
-        """The address of the same choice: a link that can be shared."""
-        told = self.model_dump(exclude_none=True, exclude_defaults=True, mode="json")
-        return "?" + urlencode(told)
+        """The line that looks at the same choice in a terminal; empty while no group is chosen."""
+        if bool(self.group) == (self.mode == NEW_EVENTS):
+            return ""
+        told = self.model_dump(
+            include={"type", "entity", "correlation", "since", "until"},
+            exclude_none=True,
+            exclude_defaults=True,
+            mode="json",
+        )
+        words = ["manage.py", "history", self.mode.replace(" ", "-")]
+        words += [self.group] if self.group else []
+        words += [word for name, value in told.items() for word in (f"--{name}", str(value))]
+        return shlex.join([*words, "--dry-run"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

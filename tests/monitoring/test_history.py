@@ -50,6 +50,11 @@ def test_the_draft_says_how_many_the_inbox_knows_and_nothing_happens(
     assert 'value="user:1"' in filled
 
     draft = read(operator, propose(operator, "catch up", type="TradeExecuted"))
+    assert f"manage.py operations begin {Operation.objects.get().pk} --reason" in draft
+    chosen = f"{PAGE}?group=testers&mode=shadow&entity=user:1&since=2026-07-01T10:00"
+    command = "manage.py history shadow testers --entity user:1 --since 2026-07-01T10:00:00Z"
+    assert f"{command} --dry-run" in read(operator, chosen)
+    assert "manage.py history" not in read(operator, f"{PAGE}?mode=shadow")
 
     assert "Replay 2 stored events" in draft
     assert "nothing has happened yet" in draft
