@@ -10,6 +10,7 @@ from events.audit import Actor, record
 from events.envelope import now
 from events.errors import Refused
 from events.models import DeadLetter, Operation, OperationItem
+from events.operations.modes import check_who_may
 from events.operations.permissions import check_operator, check_size
 from events.operations.running import advance_now
 from events.operations.settling import settle
@@ -27,7 +28,7 @@ def pause(actor: Actor, pk: int, reason: str = "") -> Operation:
 
 def resume(actor: Actor, pk: int, reason: str = "") -> Operation:
     """Go on with one that was paused, or has stopped by itself: what failed until then is not held
-    against what follows. Raises Refused."""
+    against what follows. Takes whoever may begin one in that mode. Raises Refused."""
     return _move(actor, pk, reason, "resume", (State.PAUSED, State.STOPPED), State.RUNNING)
 
 
@@ -51,6 +52,8 @@ def _move(
                 f"Operation {pk} moved a group: it can be undone, there is nothing to {verb}."
             )
         check_size(actor, operation.total, verb)
+        if becomes == State.RUNNING:
+            check_who_may(actor, operation)
         if operation.state not in takes:
             raise Refused(f"Operation {pk} is {operation.state}: there is nothing to {verb}.")
         if operation.state == State.STOPPED and becomes == State.RUNNING:

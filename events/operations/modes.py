@@ -51,13 +51,19 @@ def to_type(mode: str, group_name: str, total: int) -> str:
     return {HANDLE_AGAIN: group_name, NEW_EVENTS: str(total)}.get(mode, "")
 
 
+def check_who_may(actor: Actor, operation: Operation) -> None:
+    """Refuse what is for admins who have given the password again to everybody else."""
+    if to := FOR_ADMINS.get(operation.details.get("mode", "")):
+        check_admin(actor, to)
+        check_stepped_up(actor, to)
+
+
 def check_begin(actor: Actor, operation: Operation, typed: str) -> None:
     """Refuse to begin what was proposed for a group that is not there any more, in a mode that its
     handlers no longer allow, or that takes more than an operator."""
     mode = operation.details.get("mode", "")
+    check_who_may(actor, operation)
     if to := FOR_ADMINS.get(mode):
-        check_admin(actor, to)
-        check_stepped_up(actor, to)
         wanted = to_type(mode, operation.group_name, operation.total)
         if typed.strip() != wanted:
             what = "name of the group" if mode == HANDLE_AGAIN else "number of events"

@@ -119,15 +119,19 @@ def operation(request: PageRequest, pk: int) -> HttpResponse:
         if move_made
         else may_not_of_size(request, found.total, "pause, resume or cancel")
     )
+    may_not_resume, role = may_not, Role.OPERATOR
+    if not may_not and (to := acts.FOR_ADMINS.get(found.mode)):
+        may_not_resume, role = may_not_step_up(request, Role.ADMIN, to), Role.ADMIN
     context: dict[str, Any] = {
         "operation": found,
         "moved": move_made,
         "may_not": may_not,
+        "may_not_resume": may_not_resume,
         "results": _results(found, asked),
         "shadow": shadow.load(pk) if found.mode == acts.SHADOW else None,
         "edits": letter_edit.edits_of_operation(pk),
         "older": _link(asked.result, found.older) if found.older else "",
-        "step_up": step_up_if_missing(request, may_not, Role.OPERATOR, request.path),
+        "step_up": step_up_if_missing(request, may_not_resume, role, request.path),
         "reason_length": REASON_LENGTH,
     }
     name = "operation/_operation.html" if request.htmx else "operation.html"

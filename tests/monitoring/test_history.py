@@ -175,3 +175,29 @@ def test_to_say_them_again_to_everyone_asks_an_admin_for_the_number(
     assert f"again: the original , by operation {Operation.objects.get().pk}" in event
     listed = read(admin, "/operations/")
     assert "republish" in listed
+
+
+def test_only_who_may_begin_it_resumes_what_is_said_again(
+    bus: Bus, operator: Client, group: Group
+) -> None:
+    admin = signed_in("admin")
+    session = admin.session
+    session[STEPPED_UP_AT] = time.time()
+    session.save()
+    where = str(admin.post(PAGE, {"group": "", "mode": "new events"})["Location"])
+    total = Operation.objects.get().total
+    admin.post(f"{where}begin/", {"reason": "lost", "typed": str(total), "ramp": "1"})
+    operator.post(f"{where}move/", {"move": "pause"})
+    assert Operation.objects.get().state == "paused"
+
+    page = operator.get(where).content.decode()
+    answer = operator.post(f"{where}move/", {"move": "resume"}, follow=True)
+
+    reason = "admin is needed to say events again to everyone"
+    assert f'value="resume" disabled title="The role {reason}' in page
+    assert 'value="cancel">' in page
+    assert "needs the role admin" in answer.content.decode()
+    assert Operation.objects.get().state == "paused"
+    assert 'value="resume">' in admin.get(where).content.decode()
+    admin.post(f"{where}move/", {"move": "resume"})
+    assert Operation.objects.get().state != "paused"
