@@ -9,7 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
 from events import crash, transport
 from events.conf import bus_settings
@@ -17,8 +17,9 @@ from events.dead_letters import kept_closed, resolve_handled
 from events.envelope import now
 from events.failures import MOST_DELAY_S
 from events.groups import every, groups
-from events.models import DeadLetter, HandledEvent, Operation, SeenType, StoredEvent
+from events.models import DeadLetter, HandledEvent, Operation, OperationItem, SeenType, StoredEvent
 from events.operations.proposals import DRAFT_KEPT
+from events.operations.settling import settle
 from events.registry import registry
 from events.seen import FORGOTTEN_AFTER
 from events.store import writing
@@ -97,7 +98,8 @@ def remove_old_rows() -> None:
 
     An event's marks go with it: whatever may still be delivered is then known to be done. Marks of
     events that were never stored go when the longest kept event would; letters by the settings
-    alone, drafts of operations after DRAFT_KEPT.
+    alone, and like them what became of each event of an operation: its row stays, with how many
+    ended how. Drafts of operations go after DRAFT_KEPT.
     """
     by_days: dict[int, Q] = {}
     usual = bus_settings().retention_days
@@ -119,6 +121,7 @@ def remove_old_rows() -> None:
         # Without its letter an event that is still stored would seem to be unfinished.
         stored = StoredEvent.objects.filter(event_id=OuterRef("event_id"))
         _remove(closed.filter(~Exists(stored), state=DeadLetter.State.DISCARDED))
+        _remove_items(kept)
     _remove(SeenType.objects.filter(last_at__lt=now() - FORGOTTEN_AFTER))
     _remove(
         Operation.objects.filter(state=Operation.State.DRAFT, created_at__lt=now() - DRAFT_KEPT)
@@ -138,6 +141,16 @@ def _remove_events(days: int, which: Q) -> None:
             marks = HandledEvent.objects.filter(event_id__in=[event_id for _, event_id in found])
             marks.filter(handled_at__lt=unneeded).delete()
             StoredEvent.objects.filter(pk__in=[pk for pk, _ in found]).delete()
+
+
+def _remove_items(kept: timedelta) -> None:
+    """Remove the items of operations that ended longer ago; those are counted in its row before."""
+    over = (Operation.State.DONE, Operation.State.CANCELLED)
+    ended = Operation.objects.filter(state__in=over, ended_at__lt=now() - kept)
+    for pk in ended.filter(settled_to=0, total__gt=0).values_list("pk", flat=True):
+        with writing():
+            settle(Operation.objects.select_for_update().get(pk=pk))
+    _remove(OperationItem.objects.filter(operation__in=ended, pk__lte=F("operation__settled_to")))
 
 
 def _remove(rows: QuerySet[Any]) -> None:

@@ -119,6 +119,8 @@ class OperationView:
     older: int | None = None
     """What the next page asks for; None on the last."""
     details: Mapping[str, Any] | None = None
+    forgotten: bool = False
+    """There are such events, and what became of each is not kept any more."""
 
     @property
     def handled(self) -> int:
@@ -215,9 +217,10 @@ def load(pk: int, result: Result | None = None, after: int = 0) -> OperationView
     domains = {group.name: group.domain for group in groups()}
     took = _took(row.group_name, [item.event_id for item in shown if item.event_id])
     said = _stored(shown)
-    return _view(
+    counts = _counts([row])[row.pk]
+    view = _view(
         row,
-        _counts([row])[row.pk],
+        counts,
         domains,
         tuple(
             replace(_replayed(item, row, took, domains), event=said.get(item.event_id))
@@ -225,6 +228,8 @@ def load(pk: int, result: Result | None = None, after: int = 0) -> OperationView
         ),
         shown[-1].pk if len(found) > ITEMS_SHOWN else None,
     )
+    asked_for = counts.get(result, 0) if result else row.total
+    return replace(view, forgotten=not (shown or after) and asked_for > 0)
 
 
 def _items(row: Operation, result: Result | None, after: int) -> list[OperationItem]:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from events import Context, Event, janitor, publish
+from events.dead_letters import kept_closed
 from events.envelope import new_event_id, now
 from events.groups import Group
 from events.janitor import (
@@ -31,6 +32,7 @@ from events.models import (
 from events.operations import Actor, propose_replay
 from events.operations.proposals import DRAFT_KEPT
 from events.queries.letter_filter import LetterFilter
+from events.queries.operation_counts import counts
 from events.registry import registry
 from events.seen import note_seen
 from events.transport.base import RELEASED, ServerInfo
@@ -418,3 +420,28 @@ def test_a_draft_nobody_has_begun_goes_with_its_set_and_nothing_else_does(bus: B
     operations = OperationItem.objects.values_list("operation", flat=True)
     assert set(operations) == {fresh.pk, begun.pk}
     assert DeadLetter.objects.filter(pk=pk).exists()
+
+
+def test_what_became_of_each_event_of_an_operation_goes_and_how_many_stays(
+    bus: Bus, settings: Settings
+) -> None:
+    settings.ASTRA = {**settings.ASTRA, "retention_days": 1}
+    for _ in range(3):
+        letter()
+    olga = Actor("olga", "console", may_operate=True)
+    old, late, fresh = (propose_replay(olga, LetterFilter(group="testers")) for _ in range(3))
+    long_ago = now() - (kept_closed() or timedelta())
+    for operation in (old, late, fresh):
+        operation.items.update(state="handled", sent_at=now(), ended_at=now())
+    Operation.objects.update(state="done", ended_at=long_ago - timedelta(days=1))
+    Operation.objects.filter(pk=late.pk).update(state="cancelled")
+    late.items.filter(pk=late.items.order_by("pk")[1].pk).update(state="sent")
+    Operation.objects.filter(pk=fresh.pk).update(ended_at=long_ago + timedelta(days=1))
+
+    remove_old_rows()
+
+    kept = {one.pk: one.items.count() for one in Operation.objects.all()}
+    assert kept == {old.pk: 0, late.pk: 2, fresh.pk: 3}
+    told = counts(list(Operation.objects.all()))
+    assert (told[old.pk].handled, told[late.pk].handled, told[fresh.pk].handled) == (3, 2, 3)
+    assert (told[old.pk].waiting, told[late.pk].sent) == (0, 1)

@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from events import Reject
+from events.envelope import now
 from events.groups import groups
 from events.models import AuditEntry, DeadLetter, Operation
 from events.operations import advance_operations
@@ -261,3 +262,24 @@ def test_the_list_shows_state_progress_and_who(operator: Client, failure: str) -
 def test_an_unknown_one_is_missing(operator: Client, failure: str) -> None:
     assert operator.get("/operations/404/").status_code == 404
     assert operator.post("/operations/404/begin/", {"reason": "x"})["Location"] == "/operations/"
+
+
+def test_one_that_ended_long_ago_keeps_its_counts(operator: Client, failure: str) -> None:
+    operation = Operation.objects.create(
+        kind="replay",
+        group_name="testers",
+        actor="ada",
+        via="console",
+        state="done",
+        created_at=now(),
+        total=3,
+        settled={"handled": [2, 2], "failed": [1, 1]},
+        settled_to=3,
+    )
+
+    page = read(operator, f"/operations/{operation.pk}/")
+
+    assert "1 of 3 failed again, 2 handled" in page
+    assert "What became of each is not kept any more" in page
+    skipped = read(operator, f"/operations/{operation.pk}/?result=skipped")
+    assert "None of them." in skipped
