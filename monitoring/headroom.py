@@ -6,7 +6,7 @@ given no more, or the stream is: this says when, before it happens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -30,6 +30,9 @@ LEAST_ENTRIES = 1_000
 USUAL_ENTRY_BYTES = 600
 """Two and a half million events of ordinary size take some 1.5 GB, those remembered included."""
 
+ORDER = {"bad": 0, "warn": 1, "none": 2, "ok": 3}
+"""Kinds of room, the worst first."""
+
 Place = tuple[str, str]
 """Stream and group."""
 
@@ -52,9 +55,17 @@ def rooms(snapshot: Snapshot) -> Mapping[Place, Room]:
 
 def least(found: Mapping[Place, Room], group: str) -> Room | None:
     """The least room a group has on any stream; None when it is on none."""
-    order = {"bad": 0, "warn": 1, "none": 2, "ok": 3}
-    mine = [room for (_, name), room in found.items() if name == group]
-    return min(mine, key=lambda room: (order[room.kind], room.seconds or 0.0), default=None)
+    return tightest(room for (_, name), room in found.items() if name == group)
+
+
+def tightest(found: Iterable[Room]) -> Room | None:
+    """The least of several; None of none."""
+    return min(found, key=tightness, default=None)
+
+
+def tightness(room: Room | None) -> tuple[int, float]:
+    """Sorts the least room first; where nobody knows comes before where there is enough."""
+    return (ORDER[room.kind], room.seconds or 0.0) if room else (ORDER["none"], 0.0)
 
 
 def _places(snapshot: Snapshot) -> Iterator[tuple[StreamInfo, StreamGroup]]:

@@ -16,7 +16,15 @@ from monitoring.readings import readings
 from monitoring.views.session import THEME_COOKIE
 
 SECTIONS = (
-    ("Observe", (("overview", "Overview", "o"), ("live", "Live", "l"), ("events", "Events", "e"))),
+    (
+        "Observe",
+        (
+            ("overview", "Overview", "o"),
+            ("live", "Live", "l"),
+            ("events", "Events", "e"),
+            ("streams", "Streams", "s"),
+        ),
+    ),
     ("Consume", (("groups", "Groups", "g"), ("workers", "Workers", "w"))),
     (
         "Recover",
@@ -33,6 +41,7 @@ SECTIONS = (
 BELONGS_TO = {
     "event": "events",
     "chain": "events",
+    "stream": "streams",
     "group": "groups",
     "group-move": "groups",
     "group-again": "groups",

@@ -23,6 +23,7 @@ from monitoring.views import (
     retries,
     search,
     session,
+    streams,
     workers,
 )
 
@@ -36,6 +37,8 @@ urlpatterns = [
     path("entities/<str:domain>/<path:entity_id>/", entities.entity, name="entity"),
     path("chains/<uuid:correlation_id>/", chains.chain, name="chain"),
     path("chains/<uuid:correlation_id>.json", chains.chain_json, name="chain-json"),
+    path("streams/", streams.streams, name="streams"),
+    path("streams/<str:name>/", streams.stream, name="stream"),
     path("groups/", groups.groups, name="groups"),
     path("groups/<name>/", groups.group, name="group"),
     path("groups/<name>/pause/", groups.pause, name="group-pause"),

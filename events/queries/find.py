@@ -14,7 +14,7 @@ from events.queries.events import names_about, split_entity
 from events.queries.type_names import meant
 from events.registry import EventType, registry
 
-Kind = Literal["event", "chain", "dead letter", "operation", "group", "type", "entity"]
+Kind = Literal["event", "chain", "dead letter", "operation", "group", "stream", "type", "entity"]
 
 SUGGESTIONS = 10
 """Names listed of each kind when nothing fits exactly."""
@@ -56,7 +56,7 @@ def find(text: str) -> Found:
     for name, look in LOOKS:
         tried.append(name)
         exact += look(text)
-        if exact and exact[0].kind in ("chain", "event", "type", "group"):
+        if exact and exact[0].kind in ("chain", "event", "stream", "type", "group"):
             break
     near = () if exact or not text else tuple(_near(text.casefold()))
     return Found(text, tuple(exact), near, tuple(tried))
@@ -83,8 +83,14 @@ def _unstored(text: str) -> Iterator[Match]:
         yield Match("dead letter", str(pk), f"{event_type} of {group}")
 
 
+def _stream(text: str) -> Iterator[Match]:
+    entry = registry.by_stream(text)
+    if entry is not None:
+        yield Match("stream", entry.stream, f"stream of {entry.label}", entry.domain)
+
+
 def _name(text: str) -> Iterator[Match]:
-    entry = registry.by_stream(text) or meant(text)
+    entry = meant(text)
     if entry is not None:
         yield Match("type", entry.name, entry.title, entry.domain)
 
@@ -126,7 +132,8 @@ LOOKS: tuple[tuple[str, Callable[[str], Iterator[Match]]], ...] = (
     ("correlation id", _chain),
     ("event id", _event),
     ("event id of a dead letter", _unstored),
-    ("event type, alias or stream", _name),
+    ("stream", _stream),
+    ("event type or alias", _name),
     ("group", _group),
     ("dead letter or operation number", _number),
     ("entity id", _entity),

@@ -54,6 +54,7 @@ class StreamState:
     domain: str
     event_type: str
     info: StreamInfo | None = None
+    version: int = 1
 
     @property
     def length(self) -> int | None:
@@ -163,6 +164,8 @@ class Snapshot:
     """Of the last hour."""
     backlog_cap: int = 0
     """Entries a group may be behind on one stream until nothing is added to it; 0: no cap."""
+    undelivered: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
+    """By stream and last delivered id: the first entry after it."""
 
     def group(self, name: str) -> GroupState | None:
         """The state of the group called `name`."""
@@ -198,8 +201,8 @@ def take() -> Snapshot:
         at=at,
         bus=reading.bus,
         streams=tuple(
-            StreamState(kind.stream, kind.domain, kind.name, reading.streams.get(kind.stream))
-            for kind in registry.all()
+            StreamState(k.stream, k.domain, k.name, reading.streams.get(k.stream), k.version)
+            for k in registry.all()
         ),
         groups=tuple(
             replace(_group_state(group, reading, dead), paused=paused.get(group.name))
@@ -214,6 +217,7 @@ def take() -> Snapshot:
         pressure=too_much(reading.bus.server, reading.streams),
         losses=losses_since(at - LOSSES_SHOWN),
         backlog_cap=bus_settings().backlog_cap,
+        undelivered=reading.undelivered,
     )
 
 

@@ -406,6 +406,13 @@ class Inspector(Protocol):
     def last_ids(self, names: Sequence[str]) -> dict[str, str]:
         """Id of the newest entry of each stream, ``0-0`` where there is none."""
 
+    def newest(self, stream: str, count: int) -> list[TailEntry]:
+        """The newest entries of one stream, newest first, at most `count`. One command."""
+
+    def memory_bytes(self, names: Sequence[str]) -> dict[str, int]:
+        """What each stream takes with the groups on it, estimated from a few of its nodes; a
+        stream that does not exist is absent. Retries and remembered ids are not in it."""
+
     def workers(self) -> tuple[WorkerInfo, ...]:
         """Every process heard of lately."""
 

@@ -12,20 +12,17 @@ from pydantic import BaseModel, Field
 
 from events.queries import observed, types
 from events.queries.type_names import meant
-from monitoring import access, params, samples
+from monitoring import access, params
 from monitoring.access import Role
-from monitoring.charts import Point
 from monitoring.excerpts import pretty_json
 from monitoring.flow_map import flow_map
 from monitoring.missing import missing
 from monitoring.readings import readings
 from monitoring.requests import PageRequest
+from monitoring.stream_rows import hour
 
 ROWS = 100
 """Types on one page: a thousand rows would take longer than its budget."""
-
-WINDOW_S = 3600
-"""What a type's sparkline shows, in seconds."""
 
 
 class Asked(BaseModel):
@@ -80,7 +77,7 @@ def event_type(request: HttpRequest, name: str) -> HttpResponse:
         "example": pretty_json(found.entry.example),
         "observed": observed.observed(found.entry.name),
         "changes": types.changes(found),
-        "rates": _rates(found.entry.stream),
+        "rates": hour(found.entry.stream),
     }
     return render(request, "event_type.html", context)
 
@@ -89,8 +86,3 @@ def event_type(request: HttpRequest, name: str) -> HttpResponse:
 def flow(request: HttpRequest) -> HttpResponse:
     """Who says and hears what, with the rates of now."""
     return render(request, "flow.html", {"map": flow_map(readings.current())})
-
-
-def _rates(stream: str) -> tuple[Point, ...]:
-    """Events a second of a stream over the last hour, a minute apart. One statement."""
-    return samples.minutes(WINDOW_S).rates(lambda values: values.streams.get(stream))

@@ -21,6 +21,7 @@ PAGES = {
     "dead letter": "dead-letter",
     "operation": "operation",
     "group": "group",
+    "stream": "stream",
     "type": "event-type",
 }
 """What was found -> the URL name of its page, which takes its key."""

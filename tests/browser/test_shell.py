@@ -12,7 +12,9 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Opened, sign_in
 from tests.waiting import eventually
 
-PAGES = ("/", "/live/", "/events/", "/groups/", "/workers/", "/dead-letters/", "/registry/")
+PAGES = (
+    "/", "/live/", "/events/", "/streams/", "/groups/", "/workers/", "/dead-letters/", "/registry/",
+)  # fmt: skip
 
 
 def theme(page: Page) -> str | None:
@@ -118,7 +120,9 @@ CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("address", ["/", "/live/", "/groups/", "/dead-letters/", "/registry/"])
+@pytest.mark.parametrize(
+    "address", ["/", "/live/", "/streams/", "/groups/", "/dead-letters/", "/registry/"]
+)
 def test_every_text_stands_out_from_its_ground(
     open_page: Opened, address: str, scheme: Any
 ) -> None:

@@ -87,6 +87,31 @@ def test_the_last_id_of_a_stream_that_holds_nothing_is_zero(opened: Transport) -
     assert opened.inspector.last_ids([STREAM]) == {STREAM: "0-0"}
 
 
+def test_the_newest_entries_are_looked_at_from_the_end(opened: Transport) -> None:
+    opened.streams.append([Append(STREAM, new_event_id(), b"%d" % n) for n in range(5)])
+
+    found = opened.inspector.newest(STREAM, 3)
+
+    assert [entry.body for entry in found] == [b"4", b"3", b"2"]
+    assert found[0].entry_id == opened.inspector.last_ids([STREAM])[STREAM]
+    assert {entry.stream for entry in found} == {STREAM}
+    assert opened.inspector.newest("astra.nothing.here.v1", 3) == []
+
+
+def test_what_a_stream_takes_grows_with_it_and_is_unknown_where_it_is_not(
+    opened: Transport,
+) -> None:
+    opened.streams.ensure_group(STREAM, "a")
+    empty = opened.inspector.memory_bytes([STREAM])[STREAM]
+    opened.streams.append([Append(STREAM, new_event_id(), b"x" * 10_000) for _ in range(20)])
+
+    found = opened.inspector.memory_bytes(["astra.nothing.here.v1", STREAM])
+
+    assert list(found) == [STREAM]
+    assert found[STREAM] > empty + 100_000
+    assert opened.inspector.memory_bytes([]) == {}
+
+
 def test_the_server_names_itself(opened: Transport) -> None:
     server = opened.inspector.server()
 

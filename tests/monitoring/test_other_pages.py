@@ -201,7 +201,7 @@ def test_a_pasted_id_lands_on_its_page(bus: Bus, viewer: Client, broken: Break) 
         str(event.correlation_id): f"/chains/{event.correlation_id}/",
         str(xp.event_id): f"/events/{xp.event_id}/",
         "revenue_trackers": "/groups/revenue_trackers/",
-        "astra.trading.tradeexecuted.v1": "/registry/Trading.TradeExecuted/",
+        "astra.trading.tradeexecuted.v1": "/streams/astra.trading.tradeexecuted.v1/",
         "Limit.Breached": "/registry/Risk.Limit.Breached/",
         "user:777001": "/events/?entity=user%3A777001",
         f"dead letter {letter}": f"/dead-letters/{letter}/",

@@ -34,6 +34,9 @@ from events.transport.memory.state import (
 )
 from events.transport.mending import Held, PendingEntry, WaitingRetry
 
+ENTRY_BYTES = 100
+"""About what an entry takes besides its body."""
+
 
 class MemoryInspector(MemoryState):
     """The Inspector contract."""
@@ -242,6 +245,23 @@ class MemoryInspector(MemoryState):
             for entry_id in stream.after(position)[:count]
             for entry in [stream.entries[entry_id]]
         ]
+
+    @locked
+    def newest(self, stream: str, count: int) -> list[TailEntry]:
+        entries = self._streams.get(stream, Stream()).entries
+        return [
+            TailEntry(stream, spelled(entry_id), entries[entry_id].event_id, entries[entry_id].body)
+            for entry_id in sorted(entries, reverse=True)[:count]
+        ]
+
+    @locked
+    def memory_bytes(self, names: Sequence[str]) -> dict[str, int]:
+        return {
+            name: ENTRY_BYTES
+            + sum(ENTRY_BYTES + len(entry.body) for entry in stream.entries.values())
+            for name in names
+            if (stream := self._streams.get(name)) is not None
+        }
 
     @locked
     def last_ids(self, names: Sequence[str]) -> dict[str, str]:

@@ -27,6 +27,7 @@ RAW_COMMANDS = (
     "XREADGROUP",
     "XREAD",
     "XRANGE",
+    "XREVRANGE",
     "XINFO STREAM",
     "XINFO GROUPS",
     "XINFO CONSUMERS",

@@ -31,6 +31,9 @@ from events.transport.redis.whereabouts import whereabouts
 
 Command = Callable[[Any], Any]
 
+MEMORY_SAMPLES = 5
+"""Nodes of a stream that are measured to estimate all of them: the server's own default."""
+
 
 class RedisInspector:
     """Looks at a Redis or Valkey server."""
@@ -171,6 +174,16 @@ class RedisInspector:
             name: reply[0][0].decode() if reply else "0-0"
             for name, reply in zip(names, replies, strict=True)
         }
+
+    def newest(self, stream: str, count: int) -> list[TailEntry]:
+        with reaching():
+            reply = raw_command(self._commands, "XREVRANGE", stream, "+", "-", "COUNT", count)
+        return [_tail_entry(stream, entry_id, fields) for entry_id, fields in reply]
+
+    def memory_bytes(self, names: Sequence[str]) -> dict[str, int]:
+        words = [("MEMORY USAGE", name, "SAMPLES", MEMORY_SAMPLES) for name in names]
+        replies = self._looked([_command(*command) for command in words])
+        return {name: size for name, size in zip(names, replies, strict=True) if size is not None}
 
     def workers(self) -> tuple[WorkerInfo, ...]:
         return self._presence.alive()

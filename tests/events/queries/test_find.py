@@ -49,13 +49,20 @@ def test_a_correlation_id_is_a_chain_and_the_id_of_any_later_event_that_event(bu
         "Trading.TradeExecuted",
         "Trading.Trade.Executed",
         "Trading.TradeExecuted.v1",
-        "astra.trading.tradeexecuted.v1",
         "TradeExecuted",
         "Trade.Executed",
     ],
 )
-def test_a_name_alias_version_or_stream_is_its_type(bus: Bus, text: str) -> None:
+def test_a_name_alias_or_version_is_its_type(bus: Bus, text: str) -> None:
     assert only(text) == Match("type", "Trading.TradeExecuted", "Trade executed", "trading")
+
+
+def test_a_stream_is_found_by_its_name(bus: Bus) -> None:
+    stream = "astra.trading.tradeexecuted.v1"
+
+    assert only(stream) == Match("stream", stream, "stream of Trading.TradeExecuted.v1", "trading")
+    assert find("astra.no.such.v1").exact == ()
+    assert "stream" in find("astra.no.such.v1").tried
 
 
 def test_a_group_is_found_by_its_name(bus: Bus) -> None:
