@@ -12,9 +12,10 @@ from events.envelope import Event, now
 
 SEARCHED = (
     "last_failed_at", "group_name", "fingerprint", "event_type", "code_version", "error_class",
-    "kind", "entity_id",
+    "kind", "entity_id", "id",
 )  # fmt: skip
-"""What dead letters are searched by, besides their state."""
+"""What dead letters are searched by, besides their state; and the number they are found by, which
+an index of PostgreSQL does not have by itself."""
 
 
 def searched(name: str, *first: str) -> models.Index:
@@ -193,7 +194,7 @@ class DeadLetter(models.Model):
                 condition=Q(redelivered_at__isnull=False),
             ),
             # Narrow: counting reads an entry of it for each letter.
-            models.Index(fields=["state", "group_name", "fingerprint"], name="dead_counted"),
+            models.Index(fields=["state", "group_name", "fingerprint", "id"], name="dead_counted"),
             models.Index(fields=["correlation_id"], name="dead_correlation"),
             models.Index(fields=["event_id"], name="dead_event"),
             models.Index(fields=["entity_id"], name="dead_entity"),
