@@ -39,11 +39,11 @@ class Brittle:
         listed = json.loads(self.manage("deadletters", "list", "--state", "all", "--json"))
         return next((row for row in listed if row["event_id"] == event_id), None)
 
-    def handled(self, event_id: str) -> dict[str, str]:
-        """By group, when it handled the event."""
-        chain = json.loads(self.manage("chain", event_id, "--json"))
-        root = next(event for event in chain["events"] if event["event_id"] == event_id)
-        return {g["group"]: g["handled_at"] for g in root["groups"] if g["state"] == "handled"}
+    def handled(self, event_id: str, chain_of: str = "") -> dict[str, str]:
+        """By group, when it handled the event, a root unless another is named as its root."""
+        chain = json.loads(self.manage("chain", chain_of or event_id, "--json"))
+        found = next(event for event in chain["events"] if event["event_id"] == event_id)
+        return {g["group"]: g["handled_at"] for g in found["groups"] if g["state"] == "handled"}
 
 
 @pytest.fixture
@@ -177,3 +177,31 @@ def test_a_replay_of_all_is_one_operation_and_stops_by_itself_where_it_still_fai
         total,
         {"failed again": 1, "not sent": total - 1},
     )
+
+
+def test_an_event_is_said_again_to_everyone_who_reads_it(
+    brittle: Brittle, tab: Page, publisher: Publisher
+) -> None:
+    original = publisher.trade(value="77.00")
+    eventually(lambda: len(brittle.handled(original)) >= 8, 30, "all groups handle it")
+    tab.goto(f"/history/?mode=new+events&correlation={original}&type=Trading.TradeExecuted")
+    tab.get_by_role("button", name="Freeze the set").click()
+    expect(tab.locator("#draft")).to_contain_text(GROUP)
+    tab.get_by_role("link", name="Give your password again").click()
+    tab.get_by_label("Password").fill(PASSWORD)
+    tab.keyboard.press("Enter")
+    tab.get_by_label("Why?").fill("a reader of ours had lost it")
+    tab.locator("[name=typed]").fill("2")
+    say = tab.get_by_role("button", name="Say 1 again to everyone")
+    say.click()
+    expect(tab.locator(".error")).to_contain_text("Type the number of events, 1")
+
+    tab.locator("[name=typed]").fill("1")
+    say.click()
+
+    expect(tab.locator("#operation")).to_contain_text("1 of 1 said again.", timeout=30_000)
+    tab.locator("#operation td a", has_text="…").nth(1).click()
+    expect(tab.locator("#main")).to_contain_text("again: the original, by operation")
+    again = tab.url.rstrip("/").rpartition("/")[2]
+    assert again != original
+    assert set(brittle.handled(again, chain_of=original)) == set(brittle.handled(original))
