@@ -208,11 +208,15 @@ def _take_up(dropped: Sequence[Dropped]) -> int:
 
 
 def _put_back_known(stream: str, group: str, known: Mapping[Held, Stored]) -> int:
-    """What of these is neither finished nor on its way already, which a death may have left."""
+    """What of these is neither finished nor skipped on purpose, nor on its way already, which a
+    death may have left."""
+    skips = Skips.of({group})
     there = [
         (one.event_id, place.entry_id)
         for place, one in known.items()
-        if place.stream == stream and not one.settled
+        if place.stream == stream
+        and not one.settled
+        and not skips.cover(stream, group, place.entry_id, NEVER)
     ]
     transport.current().streams.ensure_group(stream, group)
     found = transport.current().inspector.whereabouts(stream, group, there)

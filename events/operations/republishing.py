@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from events.bus import publish
 from events.conf import bus_settings
-from events.envelope import Event
+from events.envelope import Event, readable
 from events.errors import InvalidEvent, UnknownType
 from events.groups import groups
 from events.models import DeadLetter, HandledEvent, Operation, OperationItem, StoredEvent
@@ -87,7 +87,9 @@ def _made_again(body: str | None, operation: Operation) -> Event | str:
     """
     if body is None:
         return "it is not stored any more"
-    original = Event.from_json(body)
+    original = readable(body)
+    if original is None:
+        return "what is stored of it is no event"
     try:
         return Event.new(
             original.label,

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from events import Context, Event, Reject, Retry, reconciler
 from events.envelope import now
 from events.groups import Group, groups
-from events.models import AuditEntry, HandledEvent, Reconciliation, StoredEvent
+from events.models import AuditEntry, HandledEvent, Operation, Reconciliation, StoredEvent
 from events.operations import Actor, redeliver_waiting, replay_dead_letters
 from events.reconciler import reconcile
 from events.transport.base import RetryLater
@@ -470,3 +470,21 @@ def test_a_group_that_is_not_there_any_more_stops_nothing(
     reconcile()
 
     assert bus.transport.mending.dropped([STREAM]) == []
+
+
+def test_what_its_group_was_moved_past_on_purpose_is_not_put_back(
+    bus: Bus, group_of: GroupOf, only: Callable[..., list[Group]]
+) -> None:
+    held = group_of(noting([]), name="holders")
+    only(held)
+    bus.publish(trade())
+    entry_id = hold_and_lose(bus, held)
+    step = {"stream": STREAM, "before": "0-0", "after": entry_id}
+    Operation.objects.create(
+        kind="move", group_name="holders", details={"steps": [step]}, created_at=now()
+    )
+
+    assert reconcile() == 0
+
+    assert bus.transport.mending.dropped([STREAM]) == []
+    assert not AuditEntry.objects.exists()

@@ -197,9 +197,10 @@ def test_a_group_that_nobody_runs_is_waited_for_and_then_named(
 def test_what_is_gone_or_does_not_validate_any_more_is_skipped(
     bus: Bus, both: list[Group], readers: tuple[Reader, Reader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trades = [trade() for _ in range(4)]
+    trades = [trade() for _ in range(5)]
     bus.publish(*trades)
     operation = proposed()
+    StoredEvent.objects.filter(event_id=trades[4].event_id).update(body="{")
     rows = [StoredEvent.objects.get(event_id=one.event_id) for one in trades]
     rows[0].delete()
     for row, changed in ((rows[1], {"data": {"user_id": "x"}}), (rows[2], {"event_version": 9})):
@@ -210,12 +211,13 @@ def test_what_is_gone_or_does_not_validate_any_more_is_skipped(
     begun(operation)
     run(bus, both)
 
-    gone, wrong, unknown, said = states(operation)
+    gone, wrong, unknown, said, broken = states(operation)
     assert gone == ("skipped", "it is not stored any more")
     assert wrong[0] == "skipped"
     assert wrong[1].startswith(f"{TRADE}.v1 does not take it any more: data.")
     assert unknown == ("skipped", f"nobody registers {TRADE}.v9 any more")
     assert said == ("handled", "")
+    assert broken == ("skipped", "what is stored of it is no event")
 
 
 def test_nothing_is_said_where_it_cannot_be_noted(
