@@ -8,13 +8,13 @@ from tests.integration import ledgers
 from tests.integration.deployment import Deployment
 from tests.waiting import eventually
 
-TRADES = 2_000
+TRADES = 1_200
 KILLS = 4
 
 
 @pytest.fixture
 def traded(deployment: Deployment) -> Deployment:
-    """2 000 trades made while the worker was killed four times, and everything through."""
+    """1 200 trades made while the worker was killed four times, and everything through."""
     simulator = deployment.start("simulate", "--rate", "60", "--seed", "7", "--count", str(TRADES))
     for kill in range(1, KILLS + 1):
         worker = deployment.start("runworkers", "--no-supervisor")
