@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
-from django.db.models import Count, F
+from django.db.models import Count, Q
 
 from events.models import Operation, OperationItem
 
@@ -30,19 +32,17 @@ class Counts:
 
 def counts(rows: Sequence[Operation]) -> dict[int, Counts]:
     """By operation. One statement along an index, which reads items behind `settled_to` that were
-    sent or have ended: those before are counted in the row."""
+    sent or have ended: those before are counted in the row.
+
+    Behind the number of the very row that was given: counts and number were read together, and
+    stay right when the operation moves on meanwhile.
+    """
     found = {(row.pk, state): tuple(told) for row in rows for state, told in row.settled.items()}
-    pairs = (
-        Operation.objects.filter(
-            pk__in=[row.pk for row in rows],
-            items__state__in=(Item.SENT, *ENDED),
-            items__pk__gt=F("settled_to"),
-        )
-        .order_by()
-        .values_list("pk", "items__state")
-        .annotate(Count("items"), Count("items__sent_at"))
-    )
-    for pk, state, count, tried in pairs:
+    behind = [Q(operation=row.pk, pk__gt=row.settled_to) for row in rows]
+    items = OperationItem.objects.filter(state__in=(Item.SENT, *ENDED))
+    pairs = items.filter(reduce(or_, behind)).order_by() if behind else items.none()
+    told_of = pairs.values_list("operation", "state").annotate(Count("pk"), Count("sent_at"))
+    for pk, state, count, tried in told_of:
         before = found.get((pk, state), (0, 0))
         found[pk, state] = (before[0] + count, before[1] + tried)
     return {row.pk: _counts(row, found) for row in rows}

@@ -638,3 +638,21 @@ def test_it_is_not_moved_by_two_at_once(
     leases.drop(running.LEASE, "another")
     advance_operations()
     assert counts(operation) == {"sent": 3}
+
+
+def test_counts_stay_right_when_it_moves_on_between_two_looks(
+    bus: Bus, group: Group, patient: Patient, fail: Callable[[int], list[int]]
+) -> None:
+    fail(12)
+    patient.ill = False
+    operation = propose_replay(OLGA, OF_TESTERS)
+    begin(OLGA, operation.pk, "mended", Manner())
+    read_before = Operation.objects.get(pk=operation.pk)
+
+    run(bus, group, operation, steps=2)
+    settled_to = Operation.objects.get(pk=operation.pk).settled_to
+    told = operation_counts.counts([read_before])[operation.pk]
+
+    assert settled_to > read_before.settled_to
+    assert told == operation_counts.counts([operation])[operation.pk]
+    assert told.handled + told.sent + told.waiting == 12
