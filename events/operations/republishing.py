@@ -20,8 +20,8 @@ WAITED_FOR = timedelta(seconds=60)
 """So long the groups that read an event are waited for before it counts as said, handled by all of
 them or not: one that is paused, or that nobody runs, holds up nobody."""
 
-REPLAY_OF = "replay_of"
-"""In the metadata: id of the event that is said again."""
+REPLAY_OF, REPLAY_OPERATION = "replay_of", "replay_operation"
+"""In the metadata: id of the event that is said again, and number of the operation."""
 
 Item = OperationItem.State
 
@@ -29,8 +29,8 @@ Item = OperationItem.State
 def say_again(operation: Operation, count: int, at: datetime) -> int:
     """Publish the next `count` items that wait, in the present transaction; how many that were.
 
-    What is not stored any more, or does not validate as its version any more, is skipped. Five
-    statements, and one for each reason.
+    What is not stored any more, or does not validate as its version any more, is skipped. A handful
+    of statements, and one for each reason.
     """
     items = list(operation.items.filter(state=Item.WAITING).order_by("pk")[:count])
     ids = [item.event_id for item in items if item.event_id]
@@ -46,10 +46,11 @@ def say_again(operation: Operation, count: int, at: datetime) -> int:
             skipped[item.pk] = made
     publish(*(event for _, event in said))
     for item, event in said:
-        item.state, item.said_id = Item.SENT, event.event_id
-        item.sent_at = item.relayed_at = at
-    fields = ["state", "said_id", "sent_at", "relayed_at"]
-    OperationItem.objects.bulk_update([item for item, _ in said], fields)
+        item.said_id = event.event_id
+    OperationItem.objects.bulk_update([item for item, _ in said], ["said_id"])
+    operation.items.filter(pk__in=[item.pk for item, _ in said]).update(
+        state=Item.SENT, sent_at=at, relayed_at=at
+    )
     skip(operation, skipped, at)
     return len(said)
 
@@ -103,7 +104,7 @@ def _made_again(body: str | None, operation: Operation) -> Event | str:
                 **original.metadata,
                 "depth": original.depth + 1,
                 REPLAY_OF: str(original.event_id),
-                "operation": operation.pk,
+                REPLAY_OPERATION: operation.pk,
             },
         )
     except UnknownType:

@@ -70,7 +70,7 @@ class EventView:
     @property
     def operation(self) -> int | None:
         """The operation that said it again."""
-        found = self.record.event.metadata.get("operation")
+        found = self.record.event.metadata.get("replay_operation")
         return found if self.replay_of and isinstance(found, int) and found > 0 else None
 
     def as_json(self) -> dict[str, Any]:

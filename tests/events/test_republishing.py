@@ -108,7 +108,7 @@ def test_every_group_is_given_a_new_event_that_names_the_original(
         "depth": 3,
         "synthetic": True,
         "replay_of": str(original.event_id),
-        "operation": operation.pk,
+        "replay_operation": operation.pk,
     }
     operation.refresh_from_db()
     assert (operation.kind, operation.group_name, operation.state) == ("republish", "", "done")

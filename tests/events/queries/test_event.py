@@ -126,7 +126,7 @@ def test_an_unknown_id_is_none(bus: Bus) -> None:
 
 @pytest.mark.parametrize("claimed", ["x", 7, None, {"a": 1}])
 def test_metadata_that_names_no_original_says_nothing(bus: Bus, claimed: object) -> None:
-    said = trade(metadata={"replay_of": claimed, "operation": 3})
+    said = trade(metadata={"replay_of": claimed, "replay_operation": 3})
     bus.publish(said)
 
     found = shown(said)
