@@ -193,8 +193,10 @@ class DeadLetter(models.Model):
                 name="dead_replayed",
                 condition=Q(redelivered_at__isnull=False),
             ),
-            # Narrow: counting reads an entry of it for each letter.
+            # Narrow: counting reads an entry for each letter.
             models.Index(fields=["state", "group_name", "fingerprint", "id"], name="dead_counted"),
+            models.Index(fields=["state", "event_type", "id"], name="dead_types"),
+            models.Index(fields=["state", "code_version", "id"], name="dead_versions"),
             models.Index(fields=["correlation_id"], name="dead_correlation"),
             models.Index(fields=["event_id"], name="dead_event"),
             models.Index(fields=["entity_id"], name="dead_entity"),
